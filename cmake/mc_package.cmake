@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# mc_package(webhooks
+#     SOURCES webhooks_service.c …    the package's own files
+#     TESTS   webhooks_test.c …       beside the code; one program, webhooks_test
+#     FUZZ    webhooks_sign_fuzz.c …  one program each
+#     USES    base obs …              the packages it may include: script/check-includes holds it to that
+#     LIBS    PkgConfig::SODIUM …     libraries of others
+#     TEST_USES / TEST_LIBS           what only its tests need)
+
+set_property(GLOBAL PROPERTY METACORE_OBJECTS "")
+set_property(GLOBAL PROPERTY METACORE_LIBS "")
+
+function(mc_package name)
+  cmake_parse_arguments(P "" "" "SOURCES;TESTS;FUZZ;USES;LIBS;TEST_USES;TEST_LIBS" ${ARGN})
+  if(P_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "mc_package(${name}): unknown ${P_UNPARSED_ARGUMENTS}")
+  endif()
+
+  add_library(mc_${name} STATIC ${P_SOURCES})
+  target_link_libraries(mc_${name} PUBLIC metacore_options Threads::Threads ${P_LIBS})
+  foreach(used IN LISTS P_USES)
+    target_link_libraries(mc_${name} PUBLIC mc_${used})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY METACORE_OBJECTS $<TARGET_OBJECTS:mc_${name}>)
+  set_property(GLOBAL APPEND PROPERTY METACORE_LIBS ${P_LIBS})
+
+  file(GLOB headers ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  list(FILTER headers EXCLUDE REGEX "_internal\\.h$")
+  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/metacore/${name})
+
+  if(METACORE_TESTS AND P_TESTS)
+    add_executable(${name}_test ${P_TESTS})
+    target_link_libraries(${name}_test PRIVATE mc_${name} mc_test_support ${P_TEST_LIBS})
+    foreach(used IN LISTS P_TEST_USES)
+      target_link_libraries(${name}_test PRIVATE mc_${used})
+    endforeach()
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
+  foreach(file IN LISTS P_FUZZ)
+    mc_fuzz_target(${name} ${file})
+  endforeach()
+endfunction()
+
+# With libFuzzer in the fuzz preset; elsewhere a short, seeded run over the corpus is a test.
+function(mc_fuzz_target package file)
+  get_filename_component(target ${file} NAME_WE)
+  if(METACORE_FUZZ)
+    add_executable(${target} ${file})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${target} PRIVATE mc_${package})
+  elseif(METACORE_TESTS)
+    add_executable(${target} ${file} ${CMAKE_SOURCE_DIR}/tests/support/mc_fuzz_main.c)
+    target_link_libraries(${target} PRIVATE mc_${package})
+    add_test(NAME ${target} COMMAND ${target} ${CMAKE_SOURCE_DIR}/fuzz/${target})
+    set_tests_properties(${target} PROPERTIES TIMEOUT 120)
+  endif()
+endfunction()
+
+# libmetacore: all packages in one archive, installed with its headers, .pc and CMake package.
+function(mc_library)
+  get_property(objects GLOBAL PROPERTY METACORE_OBJECTS)
+  get_property(libs GLOBAL PROPERTY METACORE_LIBS)
+  if(NOT objects)
+    return()
+  endif()
+  list(REMOVE_DUPLICATES libs)
+  add_library(metacore STATIC ${objects})
+  target_link_libraries(metacore PUBLIC metacore_options Threads::Threads ${libs})
+endfunction()

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_BASE_CTX_H
+#define METACORE_BASE_CTX_H
+
+/**
+ * ctx: who asks, for which organization, with what memory, until when.
+ *
+ * One per request, job or command; every service call takes one. It carries identity, never
+ * configuration: services get those at birth.
+ *
+ * Threads: one thread at a time.
+ */
+
+#include "metacore/base/arena.h"
+#include "metacore/base/err.h"
+#include "metacore/base/str.h"
+#include "metacore/base/time.h"
+#include "metacore/base/uuid.h"
+
+MC_BEGIN_DECLS
+
+#define MC_FIELD_ERRORS_MAX 64
+
+struct mc_db_conn; /* db.h */
+
+/** Who asks. All zero: nobody. Strings are borrowed from the ctx's arena or longer-lived. */
+typedef struct mc_principal {
+    mc_uuid user_id;
+    mc_uuid org_id;
+    mc_uuid session_id; /* the sign-in this token came from */
+    mc_str role;
+    mc_str email;
+} mc_principal;
+
+/** One rule that one field broke; printed as errors: {field: [{code, params}]}. */
+typedef struct mc_field_error {
+    mc_str field;
+    mc_str code;   /* required, invalid_type, invalid_option, min, max, regex, email, … */
+    mc_str params; /* a JSON object's text, or empty */
+    mc_str message; /* a sentence for people */
+} mc_field_error;
+
+typedef struct mc_ctx {
+    mc_arena *arena;
+    struct mc_db_conn *conn; /* the session this runs on; bound by whoever runs it; may be NULL */
+    mc_principal who;
+    mc_str request_id;
+    mc_str lang;         /* a supported language tag, "" before negotiation */
+    mc_time now;         /* the request's one idea of now */
+    int64_t deadline_us; /* monotonic; 0: none */
+    mc_field_error *field_errors; /* MC_FIELD_ERRORS_MAX slots once the first is added */
+    size_t field_error_count;
+} mc_ctx;
+
+/** No user or no organization: may not touch anybody's data. */
+static inline bool mc_ctx_is_anonymous(const mc_ctx *ctx)
+{
+    return mc_uuid_is_nil(ctx->who.user_id) || mc_uuid_is_nil(ctx->who.org_id);
+}
+
+/**
+ * Notes that field broke a rule; strings are copied into the arena. Past MC_FIELD_ERRORS_MAX the
+ * rest is dropped: the answer is a refusal either way. params_json may be empty.
+ */
+MC_API void mc_ctx_field_error(mc_ctx *ctx, mc_str field, mc_str code, mc_str params_json,
+                               const char *fmt, ...) MC_PRINTF(5, 6);
+
+MC_END_DECLS
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_HTTPX_HTTPX_H
+#define METACORE_HTTPX_HTTPX_H
+
+/**
+ * httpx: routes, requests, responses and the envelope; it knows no socket.
+ *
+ * A handler is plain synchronous C: it reads the request, calls a service, writes the response or
+ * returns a code, which becomes a status and the error envelope in one table (mc_http_status).
+ * A route says how much work it is (mc_http_run); whoever runs it (host) chooses the thread and
+ * the connection in ctx->conn. A route may split its work: `prepare` parses and checks away from
+ * the writer, `handle` does what must be in the transaction.
+ *
+ * Paths are matched without ASCII case, one trailing slash is tolerated, ":name" takes one segment
+ * as sent, "*" the rest; a literal wins over ":name". HEAD is served by GET. A path that matches
+ * with another method only is 405 with Allow.
+ *
+ * Not here: sockets (server), who asks (auth), threads (host).
+ * Threads:  a router is immutable once frozen; a request is one thread at a time.
+ * Standard: RFC 9110.
+ */
+
+#include "metacore/base/arena.h"
+#include "metacore/base/buf.h"
+#include "metacore/base/ctx.h"
+#include "metacore/base/err.h"
+#include "metacore/base/json.h"
+#include "metacore/base/str.h"
+#include "metacore/server/server.h"
+
+MC_BEGIN_DECLS
+
+#define MC_HTTP_PARAMS_MAX 8
+#define MC_HTTP_QUERY_MAX 128 /* pairs; more is 400 */
+
+typedef struct mc_http_req mc_http_req;
+typedef struct mc_http_res mc_http_res;
+typedef struct mc_http_router mc_http_router;
+
+/** What a route's work costs, and so where it runs. */
+typedef enum mc_http_run {
+    MC_HTTP_READ = 1, /* bounded: on the loop, read-only connection, a budget of 2 ms; on
+                         MC_INTERRUPTED it is run again in the pool */
+    MC_HTTP_WRITE,    /* handle on the database's writer, answered after the commit */
+    MC_HTTP_POOL      /* may take long: a pool thread with a read-only connection */
+} mc_http_run;
+
+enum {
+    MC_HTTP_PUBLIC = 1 << 0,  /* no token needed */
+    MC_HTTP_NO_ORG = 1 << 1,  /* a user without organization may call it */
+    MC_HTTP_NO_STORE = 1 << 2, /* the response carries tokens: Cache-Control: no-store */
+    MC_HTTP_LOCAL = 1 << 3    /* only through the unix socket; elsewhere it does not exist */
+};
+
+typedef mc_code (*mc_http_fn)(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+
+typedef struct mc_http_route {
+    const char *method;  /* "GET" */
+    const char *pattern; /* "/dynamic/:model/:id" */
+    mc_http_run run;
+    uint32_t flags;
+    mc_http_fn prepare; /* NULL: none. Not on the writer; its failure is the answer */
+    mc_http_fn handle;  /* required */
+    void *user;         /* borrowed by both */
+    size_t max_body_bytes; /* 0: the server's */
+} mc_http_route;
+
+/* ---- router ---- */
+
+MC_API MC_MUST_USE mc_code mc_http_router_new(mc_http_router **out, mc_err *err);
+MC_API void mc_http_router_free(mc_http_router *router);
+/** Copies route. prefix ("/api" or "") goes before the pattern. INVALID: malformed. CONFLICT: twice. */
+MC_API MC_MUST_USE mc_code mc_http_router_add(mc_http_router *router, mc_str prefix,
+                                              const mc_http_route *route, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_http_router_add_all(mc_http_router *router, mc_str prefix,
+                                                  const mc_http_route *routes, size_t count,
+                                                  mc_err *err);
+
+typedef struct mc_http_match {
+    const mc_http_route *route; /* NULL: no such path, or not with this method */
+    mc_str pattern;             /* with prefix, for metrics: bounded in number */
+    mc_str param_names[MC_HTTP_PARAMS_MAX];
+    mc_str param_values[MC_HTTP_PARAMS_MAX];
+    size_t param_count;
+    mc_str allow; /* with route NULL: the methods that would match, "GET, HEAD"; empty: 404 */
+} mc_http_match;
+
+/** Never fails; no allocation but allow's, from arena. */
+MC_API void mc_http_router_find(const mc_http_router *router, mc_str method, mc_str path,
+                                mc_arena *arena, mc_http_match *out);
+
+/* ---- request ---- */
+
+struct mc_http_req {
+    const mc_message *message;
+    mc_http_match match;
+    mc_ctx ctx;       /* arena, identity, connection */
+    bool is_local;    /* came through the unix socket */
+    void *state;      /* from prepare to handle */
+    const mc_header *query_pairs; /* decoded by the first mc_http_query; see there */
+    size_t query_count;
+    bool is_query_parsed;
+};
+
+static inline mc_ctx *mc_http_ctx(mc_http_req *req)
+{
+    return &req->ctx;
+}
+
+/** Prepares req over a message; everything lives in arena. */
+MC_API void mc_http_req_init(mc_http_req *req, const mc_message *message, mc_arena *arena);
+/** A path parameter as sent; empty when the pattern has none of that name. */
+MC_API mc_str mc_http_param(const mc_http_req *req, mc_str name);
+/** A path parameter as UUID. Errors: INVALID "invalid id". */
+MC_API MC_MUST_USE mc_code mc_http_param_uuid(const mc_http_req *req, mc_str name, mc_uuid *out,
+                                              mc_err *err);
+/** The last header of that (lower-case) name, or empty. */
+MC_API mc_str mc_http_header(const mc_http_req *req, mc_str name);
+
+/**
+ * Decodes the query once: form rules, '+' is a space, pairs in order.
+ * Errors  INVALID: bad escape ('invalid URL escape "%zz"'), ';', invalid UTF-8, NUL, too many.
+ */
+MC_API MC_MUST_USE mc_code mc_http_query_parse(mc_http_req *req, mc_err *err);
+/** After a successful parse: the first non-empty value of name, or empty. */
+MC_API mc_str mc_http_query(const mc_http_req *req, mc_str name);
+
+/**
+ * The body as a JSON object.
+ *
+ * Errors  UNSUPPORTED: Content-Type is not application/json or …+json (also when absent).
+ *         INVALID bad_message: no JSON, or not an object.
+ */
+MC_API MC_MUST_USE mc_code mc_http_body_object(mc_http_req *req, const char *bad_message,
+                                               const mc_json **out, mc_err *err);
+/** Any JSON value; is_optional: an empty body gives *out NULL. */
+MC_API MC_MUST_USE mc_code mc_http_body_json(mc_http_req *req, bool is_optional,
+                                             const char *bad_message, const mc_json **out,
+                                             mc_err *err);
+
+/** One part of multipart/form-data, pointing into the body. */
+typedef struct mc_http_part {
+    mc_str name;
+    mc_str filename; /* empty: a plain field */
+    mc_str content_type;
+    mc_str data;
+} mc_http_part;
+
+/** The first part called name. Errors: UNSUPPORTED: not multipart. INVALID. NOT_FOUND. */
+MC_API MC_MUST_USE mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out,
+                                             mc_err *err);
+
+/* ---- response ---- */
+
+#define MC_HTTP_RES_HEADERS_MAX 24
+
+struct mc_http_res {
+    int status; /* 0: nothing was written yet */
+    mc_header headers[MC_HTTP_RES_HEADERS_MAX];
+    size_t header_count;
+    mc_buf body; /* in the request's arena */
+};
+
+MC_API void mc_http_res_init(mc_http_res *res, mc_arena *arena);
+/** Sets or replaces; value is copied. A value with CR, LF or NUL, or one too many, is dropped and
+ *  MC_INTERNAL returned by mc_http_res_finish's caller: such text is our mistake. */
+MC_API void mc_http_res_header(mc_http_res *res, mc_str name, mc_str value);
+
+/**
+ * Envelope writers. Keys come in byte order: data, message, meta, success.
+ *   mc_http_ok_begin(res, 200);  … write the JSON of data onto &res->body …  mc_http_ok_end(res, meta)
+ * gives {"data":…,"meta":…,"success":true}; meta is JSON text, or empty for none.
+ */
+MC_API mc_buf *mc_http_ok_begin(mc_http_res *res, int status);
+MC_API MC_MUST_USE mc_code mc_http_ok_end(mc_http_res *res, mc_str meta_json, mc_err *err);
+/** {"message":"…","success":true} or, with an empty message, {"success":true}. */
+MC_API MC_MUST_USE mc_code mc_http_ok_message(mc_http_res *res, int status, mc_str message,
+                                              mc_err *err);
+/** A body of another type, copied or built by the caller onto &res->body. */
+MC_API void mc_http_content_type(mc_http_res *res, mc_str type);
+
+/** The one table from code to status. */
+MC_API int mc_http_status(mc_code code);
+
+/**
+ * Replaces whatever stands in res by the error envelope:
+ *   {"errors":{field:[{"code":…,"message":…,"params":…}]},"message":…,"success":false}
+ * errors only when ctx has field errors. INTERNAL, IO and NO_MEMORY show no detail of ours but
+ * "Internal server error (request <id>)" with request_id; the caller logs err. LIMIT, UNAVAILABLE
+ * and TOO_MANY add Retry-After.
+ */
+MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
+
+/** The answer for the server; borrows res and its arena. */
+MC_API mc_answer mc_http_res_answer(const mc_http_res *res);
+
+MC_END_DECLS
+#endif
