@@ -50,6 +50,7 @@ typedef struct mc_ctx {
     int64_t deadline_us; /* monotonic; 0: none */
     mc_field_error *field_errors; /* MC_FIELD_ERRORS_MAX slots once the first is added */
     size_t field_error_count;
+    int64_t retry_after_s; /* with TOO_MANY, LIMIT, UNAVAILABLE: when to try again; 0: 1 */
 } mc_ctx;
 
 /** No user or no organization: may not touch anybody's data. */

@@ -49,7 +49,9 @@ enum {
     MC_HTTP_PUBLIC = 1 << 0,  /* no token needed */
     MC_HTTP_NO_ORG = 1 << 1,  /* a user without organization may call it */
     MC_HTTP_NO_STORE = 1 << 2, /* the response carries tokens: Cache-Control: no-store */
-    MC_HTTP_LOCAL = 1 << 3    /* only through the unix socket; elsewhere it does not exist */
+    MC_HTTP_LOCAL = 1 << 3,   /* only through the unix socket; elsewhere it does not exist */
+    MC_HTTP_QUERY_TOKEN = 1 << 4 /* "?token=" counts too: WebSockets and downloads, which cannot
+                                    set a header */
 };
 
 typedef mc_code (*mc_http_fn)(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
@@ -187,7 +189,7 @@ MC_API int mc_http_status(mc_code code);
  *   {"errors":{field:[{"code":…,"message":…,"params":…}]},"message":…,"success":false}
  * errors only when ctx has field errors. INTERNAL, IO and NO_MEMORY show no detail of ours but
  * "Internal server error (request <id>)" with request_id; the caller logs err. LIMIT, UNAVAILABLE
- * and TOO_MANY add Retry-After.
+ * and TOO_MANY add Retry-After: ctx's retry_after_s, or 1.
  */
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
 
