@@ -52,6 +52,9 @@
 #define MC_NO_THREAD_ANALYSIS
 #endif
 
+/** A result whose failure is fine here; the reason stands beside it. A cast would not quiet gcc. */
+#define MC_IGNORE(expr) ((void)!(expr))
+
 #define MC_LEN(array) (sizeof(array) / sizeof((array)[0]))
 #define mc_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 

@@ -24,6 +24,7 @@ typedef struct mc_buf {
     size_t max;      /* SIZE_MAX: none */
     mc_arena *arena; /* NULL: heap */
     bool failed;
+    bool is_over; /* failed because of max, not for want of memory */
 } mc_buf;
 
 /** max_bytes 0: no limit but memory. */
@@ -48,7 +49,8 @@ static inline mc_str mc_buf_get(const mc_buf *buf)
     return mc_str_of(buf->ptr, buf->len);
 }
 
-/** Makes room for n more bytes and returns where they go, or NULL (then failed). See mc_buf_commit. */
+/** Makes room for n more bytes and returns where they go, or NULL (then failed). See mc_buf_commit.
+ */
 MC_API char *mc_buf_reserve(mc_buf *buf, size_t n);
 /** n of the reserved bytes have been written. */
 static inline void mc_buf_commit(mc_buf *buf, size_t n)

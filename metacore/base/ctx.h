@@ -35,8 +35,8 @@ typedef struct mc_principal {
 /** One rule that one field broke; printed as errors: {field: [{code, params}]}. */
 typedef struct mc_field_error {
     mc_str field;
-    mc_str code;   /* required, invalid_type, invalid_option, min, max, regex, email, … */
-    mc_str params; /* a JSON object's text, or empty */
+    mc_str code;    /* required, invalid_type, invalid_option, min, max, regex, email, … */
+    mc_str params;  /* a JSON object's text, or empty */
     mc_str message; /* a sentence for people */
 } mc_field_error;
 
@@ -45,9 +45,9 @@ typedef struct mc_ctx {
     struct mc_db_conn *conn; /* the session this runs on; bound by whoever runs it; may be NULL */
     mc_principal who;
     mc_str request_id;
-    mc_str lang;         /* a supported language tag, "" before negotiation */
-    mc_time now;         /* the request's one idea of now */
-    int64_t deadline_us; /* monotonic; 0: none */
+    mc_str lang;                  /* a supported language tag, "" before negotiation */
+    mc_time now;                  /* the request's one idea of now */
+    int64_t deadline_us;          /* monotonic; 0: none */
     mc_field_error *field_errors; /* MC_FIELD_ERRORS_MAX slots once the first is added */
     size_t field_error_count;
     int64_t retry_after_s; /* with TOO_MANY, LIMIT, UNAVAILABLE: when to try again; 0: 1 */

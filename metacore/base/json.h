@@ -58,8 +58,8 @@ struct mc_json {
 };
 
 typedef struct mc_json_options {
-    uint32_t depth_max;          /* 0: MC_JSON_DEPTH_MAX */
-    bool last_duplicate_wins;    /* for manifests, where the reference's decoder accepts it */
+    uint32_t depth_max;       /* 0: MC_JSON_DEPTH_MAX */
+    bool last_duplicate_wins; /* for manifests, where the reference's decoder accepts it */
 } mc_json_options;
 
 /**

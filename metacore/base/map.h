@@ -33,7 +33,8 @@ typedef struct mc_map {
 MC_API void mc_map_deinit(mc_map *map);
 /** NULL when absent. */
 MC_API void *mc_map_find(const mc_map *map, mc_str key);
-/** Replaces the value (and keeps the old key) when present. MC_NO_MEMORY leaves the map as it was. */
+/** Replaces the value (and keeps the old key) when present. MC_NO_MEMORY leaves the map as it was.
+ */
 MC_API MC_MUST_USE mc_code mc_map_put(mc_map *map, mc_str key, void *value, mc_err *err);
 /** The removed value, or NULL. */
 MC_API void *mc_map_remove(mc_map *map, mc_str key);

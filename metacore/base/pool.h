@@ -25,9 +25,9 @@ typedef struct mc_job {
 
 typedef struct mc_pool_config {
     uint32_t struct_size;
-    uint32_t threads;    /* 0: 2 */
-    uint32_t queue_max;  /* 0: 1024 */
-    const char *name;    /* threads' name, at most 15 bytes; NULL: "mc-pool" */
+    uint32_t threads;                 /* 0: 2 */
+    uint32_t queue_max;               /* 0: 1024 */
+    const char *name;                 /* threads' name, at most 15 bytes; NULL: "mc-pool" */
     void (*thread_start)(void *user); /* in each thread before its first job; may be NULL */
     void (*thread_stop)(void *user);  /* in each thread after its last; may be NULL */
     void *user;

@@ -34,7 +34,10 @@ typedef struct mc_strs {
 #define MC_STR(literal) ((mc_str){"" literal, sizeof(literal) - 1})
 #endif
 /** For a static initializer. */
-#define MC_STR_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define MC_STR_INIT(literal)                                                                       \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 /** For printf: "%.*s". */
 #define MC_FMT(s) (int)((s).len), ((s).ptr ? (s).ptr : "")
 
@@ -81,7 +84,8 @@ MC_API mc_str mc_str_trim(mc_str s);
  */
 MC_API bool mc_str_split(mc_str *rest, char sep, mc_str *out_part);
 
-/** Decimal digits only (a sign for i64), whole string, within [min, max]; else false, *out as is. */
+/** Decimal digits only (a sign for i64), whole string, within [min, max]; else false, *out as is.
+ */
 MC_API bool mc_str_u32(mc_str s, uint32_t min, uint32_t max, uint32_t *out);
 MC_API bool mc_str_u64(mc_str s, uint64_t min, uint64_t max, uint64_t *out);
 MC_API bool mc_str_i64(mc_str s, int64_t min, int64_t max, int64_t *out);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_BYTES ((size_t)256)
+
+void mc_buf_init(mc_buf *buf, size_t max_bytes)
+{
+    *buf = (mc_buf){.max = max_bytes ? max_bytes : SIZE_MAX};
+}
+
+void mc_buf_init_arena(mc_buf *buf, mc_arena *arena, size_t max_bytes)
+{
+    *buf = (mc_buf){.max = max_bytes ? max_bytes : SIZE_MAX, .arena = arena};
+}
+
+void mc_buf_deinit(mc_buf *buf)
+{
+    if (!buf->arena)
+        free(buf->ptr);
+    buf->ptr = NULL;
+    buf->len = buf->cap = 0;
+}
+
+void mc_buf_clear(mc_buf *buf)
+{
+    buf->len = 0;
+    buf->failed = false;
+    buf->is_over = false;
+}
+
+mc_code mc_buf_check(const mc_buf *buf, const char *what, mc_err *err)
+{
+    if (!buf->failed)
+        return MC_OK;
+    if (buf->is_over)
+        return mc_fail(err, MC_TOO_LARGE, "%s is larger than %zu bytes", what, buf->max);
+    return mc_fail(err, MC_NO_MEMORY, "%s", what);
+}
+
+static bool grow(mc_buf *buf, size_t need)
+{
+    size_t cap = buf->cap ? buf->cap : FIRST_BYTES;
+    char *ptr;
+
+    if (need > buf->max) {
+        buf->is_over = true;
+        return false;
+    }
+    while (cap < need)
+        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+    cap = cap > buf->max ? buf->max : cap;
+    ptr =
+        buf->arena ? mc_arena_realloc(buf->arena, buf->ptr, buf->cap, cap) : realloc(buf->ptr, cap);
+    if (!ptr)
+        return false;
+    buf->ptr = ptr;
+    buf->cap = cap;
+    return true;
+}
+
+char *mc_buf_reserve(mc_buf *buf, size_t n)
+{
+    size_t need;
+
+    if (buf->failed)
+        return NULL;
+    if (__builtin_add_overflow(buf->len, n, &need) || (need > buf->cap && !grow(buf, need))) {
+        buf->failed = true;
+        return NULL;
+    }
+    return buf->ptr + buf->len;
+}
+
+void mc_buf_bytes(mc_buf *buf, const void *ptr, size_t len)
+{
+    char *room = len ? mc_buf_reserve(buf, len) : NULL;
+
+    if (!room)
+        return;
+    memcpy(room, ptr, len);
+    buf->len += len;
+}
+
+void mc_buf_str(mc_buf *buf, mc_str s)
+{
+    mc_buf_bytes(buf, s.ptr, s.len);
+}
+
+void mc_buf_char(mc_buf *buf, char c)
+{
+    mc_buf_bytes(buf, &c, 1);
+}
+
+void mc_buf_u64(mc_buf *buf, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    mc_buf_bytes(buf, digits + at, sizeof(digits) - at);
+}
+
+void mc_buf_i64(mc_buf *buf, int64_t v)
+{
+    if (v < 0)
+        mc_buf_char(buf, '-');
+    mc_buf_u64(buf, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void mc_buf_printf(mc_buf *buf, const char *fmt, ...)
+{
+    va_list args, again;
+    char *room;
+    int len;
+
+    va_start(args, fmt);
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, fmt, args);
+    room = len >= 0 ? mc_buf_reserve(buf, (size_t)len + 1) : NULL;
+    if (room) {
+        (void)vsnprintf(room, (size_t)len + 1, fmt, again); /* measured just above */
+        buf->len += (size_t)len;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void mc_buf_sql_ident(mc_buf *buf, mc_str name)
+{
+    mc_buf_char(buf, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"')
+            mc_buf_char(buf, '"');
+        mc_buf_char(buf, name.ptr[i]);
+    }
+    mc_buf_char(buf, '"');
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/base/str.h"
+
+#define IDENTIFIER_MAX 63 /* PostgreSQL's NAMEDATALEN - 1 */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+int mc_str_cmp(mc_str a, mc_str b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+bool mc_str_eq_nocase(mc_str a, mc_str b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+bool mc_str_starts_with(mc_str s, mc_str prefix)
+{
+    return s.len >= prefix.len && mc_str_eq(mc_str_of(s.ptr, prefix.len), prefix);
+}
+
+bool mc_str_ends_with(mc_str s, mc_str suffix)
+{
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+}
+
+size_t mc_str_find_char(mc_str s, size_t from, char c)
+{
+    const char *at = from < s.len ? memchr(s.ptr + from, c, s.len - from) : NULL;
+
+    return at ? (size_t)(at - s.ptr) : s.len;
+}
+
+size_t mc_str_find(mc_str s, mc_str needle)
+{
+    const char *at;
+
+    if (needle.len == 0)
+        return 0;
+    at = s.len >= needle.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;
+    return at ? (size_t)(at - s.ptr) : s.len;
+}
+
+mc_str mc_str_slice(mc_str s, size_t from, size_t to)
+{
+    to = to < s.len ? to : s.len;
+    from = from < to ? from : to;
+    return mc_str_of(s.ptr ? s.ptr + from : NULL, to - from);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+mc_str mc_str_trim(mc_str s)
+{
+    while (s.len && is_space(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len && is_space(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool mc_str_split(mc_str *rest, char sep, mc_str *out_part)
+{
+    size_t at;
+
+    if (rest->len == 0)
+        return false;
+    at = mc_str_find_char(*rest, 0, sep);
+    *out_part = mc_str_slice(*rest, 0, at);
+    *rest = mc_str_slice(*rest, at + 1, rest->len);
+    return true;
+}
+
+bool mc_str_u64(mc_str s, uint64_t min, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
+
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    if (value < min || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool mc_str_u32(mc_str s, uint32_t min, uint32_t max, uint32_t *out)
+{
+    uint64_t value;
+
+    if (!mc_str_u64(s, min, max, &value))
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+bool mc_str_i64(mc_str s, int64_t min, int64_t max, int64_t *out)
+{
+    bool is_negative = s.len && s.ptr[0] == '-';
+    uint64_t limit = is_negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
+    uint64_t magnitude;
+    int64_t value;
+
+    if (!mc_str_u64(is_negative ? mc_str_slice(s, 1, s.len) : s, 0, limit, &magnitude))
+        return false;
+    value = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    if (value < min || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool mc_str_is_identifier(mc_str s)
+{
+    if (s.len == 0 || s.len > IDENTIFIER_MAX)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = lower(s.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && c != '_' && !(i > 0 && c >= '0' && c <= '9'))
+            return false;
+    }
+    return true;
+}
+
+bool mc_str_eq_secret(mc_str a, mc_str b)
+{
+    unsigned char difference = a.len != b.len;
+
+    /* Every byte of a is looked at, whatever b is, so that time tells only a's length. */
+    for (size_t i = 0; i < a.len; i++) {
+        unsigned char other = b.len ? (unsigned char)b.ptr[i % b.len] : 0;
+
+        difference |= (unsigned char)((unsigned char)a.ptr[i] ^ other);
+    }
+    return difference == 0;
+}
