@@ -16,12 +16,19 @@ void mc_buf_init_arena(mc_buf *buf, mc_arena *arena, size_t max_bytes)
     *buf = (mc_buf){.max = max_bytes ? max_bytes : SIZE_MAX, .arena = arena};
 }
 
+void mc_buf_init_borrowed(mc_buf *buf, char *room, size_t size, size_t max_bytes)
+{
+    *buf = (mc_buf){
+        .ptr = room, .cap = size, .max = max_bytes ? max_bytes : SIZE_MAX, .is_borrowed = true};
+}
+
 void mc_buf_deinit(mc_buf *buf)
 {
-    if (!buf->arena)
+    if (!buf->arena && !buf->is_borrowed)
         free(buf->ptr);
     buf->ptr = NULL;
     buf->len = buf->cap = 0;
+    buf->is_borrowed = false;
 }
 
 void mc_buf_clear(mc_buf *buf)
@@ -52,10 +59,15 @@ static bool grow(mc_buf *buf, size_t need)
     while (cap < need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     cap = cap > buf->max ? buf->max : cap;
-    ptr =
-        buf->arena ? mc_arena_realloc(buf->arena, buf->ptr, buf->cap, cap) : realloc(buf->ptr, cap);
+    if (buf->arena)
+        ptr = mc_arena_realloc(buf->arena, buf->ptr, buf->cap, cap);
+    else
+        ptr = buf->is_borrowed ? malloc(cap) : realloc(buf->ptr, cap);
     if (!ptr)
         return false;
+    if (buf->is_borrowed)
+        memcpy(ptr, buf->ptr, buf->len);
+    buf->is_borrowed = false;
     buf->ptr = ptr;
     buf->cap = cap;
     return true;

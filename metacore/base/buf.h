@@ -24,12 +24,15 @@ typedef struct mc_buf {
     size_t max;      /* SIZE_MAX: none */
     mc_arena *arena; /* NULL: heap */
     bool failed;
-    bool is_over; /* failed because of max, not for want of memory */
+    bool is_borrowed; /* ptr is somebody's array: outgrown by copying, never freed */
+    bool is_over;     /* failed because of max, not for want of memory */
 } mc_buf;
 
 /** max_bytes 0: no limit but memory. */
 MC_API void mc_buf_init(mc_buf *buf, size_t max_bytes);
 MC_API void mc_buf_init_arena(mc_buf *buf, mc_arena *arena, size_t max_bytes);
+/** Starts in the caller's array and moves to the heap when that is full. */
+MC_API void mc_buf_init_borrowed(mc_buf *buf, char *room, size_t size, size_t max_bytes);
 /** Frees heap memory (arena memory is the arena's); safe to init again or to call twice. */
 MC_API void mc_buf_deinit(mc_buf *buf);
 /** Empties, keeps the memory, clears the failure. */
