@@ -100,13 +100,13 @@ typedef struct mc_option {
 
 /** Rules that a written value must keep; from the column and from the form field of that name. */
 typedef struct mc_column_rules {
-    bool required;
-    size_t size_max;     /* characters; 0: none */
-    const void *regex;   /* compiled, searched as RE2 does: unanchored; NULL: none */
+    bool required;     /* on create; is_nullable says whether an update may null it */
+    size_t size_max;   /* characters; 0: none */
+    const void *regex; /* compiled, searched as RE2 does: unanchored; NULL: none */
     mc_str regex_source;
-    mc_str min;          /* decimals; value for numbers, characters for text; empty: none */
+    mc_str min; /* decimals; value for numbers, characters for text; empty: none */
     mc_str max;
-    uint32_t formats;    /* MC_RULE_… bits */
+    uint32_t formats;         /* MC_RULE_… bits */
     const mc_option *options; /* when any: the value must be one of them */
     size_t option_count;
 } mc_column_rules;
@@ -123,37 +123,43 @@ typedef struct mc_column {
     mc_str name;
     mc_column_type type;
     uint32_t size;
-    bool is_system;    /* id, organization_id, …: never written by a client */
-    bool is_nullable;  /* in the store */
+    bool is_system;   /* id, organization_id, …: never written by a client */
+    bool is_nullable; /* in the store */
     bool is_index;
-    bool is_unique;    /* per organization, among rows not deleted */
-    bool is_hidden;    /* not filterable, sortable or searchable; not in exports */
+    bool is_unique; /* per organization, among rows not deleted */
+    bool is_hidden; /* not filterable, sortable or searchable; not in exports */
     bool is_sortable;
     bool is_filterable;
     bool is_searchable;
-    bool is_readonly;  /* the form says so: ignored on write */
-    bool omit_null;    /* created_by_id: absent from JSON when null */
-    mc_str default_sql;
+    bool is_readonly;   /* the form says so: ignored on write */
+    bool omit_null;     /* created_by_id: absent from JSON when null */
+    mc_str default_sql; /* in the dialect; what a missing or null value becomes on create */
     mc_str ref;
     mc_str label;
     mc_column_rules rules;
+    uint32_t position; /* as declared, from 0; system columns come after */
+    mc_str visibility; /* as declared: "", all, table, modal, list */
+    mc_str widget;
+    mc_str custom;          /* a validator's name, for the form; nothing here knows it */
+    mc_str default_literal; /* as declared, for the form */
 } mc_column;
 
 typedef struct mc_model {
     mc_str key;
     mc_str table;
-    mc_str physical;       /* quoted, ready for SQL: "addon_x.t" or "t" on SQLite */
+    mc_str physical; /* quoted, ready for SQL: "addon_x.t" or "t" on SQLite */
     mc_str label;
     mc_str addon_key;
     bool soft_delete;
-    const mc_column *columns; /* every column, system ones too, sorted bytewise by name */
+    const mc_column *columns; /* all that a row shows, system ones too (never deleted_at), sorted
+                                 bytewise by name */
     size_t column_count;
     const mc_relation_def *relations;
     size_t relation_count;
     const mc_json *table_meta; /* normalised by nobody: metadata's input */
     const mc_json *modal_meta;
     const mc_json *actions;
-    const char *select_list;   /* "id", "created_at", … in the order of columns, for SELECT */
+    const char *select_list; /* "id", "created_at", … in the order of columns, for SELECT */
 } mc_model;
 
 /**
@@ -182,12 +188,18 @@ MC_API mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str ad
 
 /**
  * Makes the model's table and indexes exist: creates it, or adds what is missing to one that a
- * migration made (kernel columns included). Never drops, renames or retypes.
- * Unique columns become unique per organization among rows that are not deleted.
+ * migration made (kernel columns included). Never drops, renames or retypes a column.
+ *
+ * Unique columns become unique per organization among rows that are not deleted. An index of a
+ * migration that makes such a column unique across organizations is dropped for it: it would let
+ * one organization find out, and block, what another has.
  * conn is in a transaction. Errors: the driver's, named.
  */
 MC_API MC_MUST_USE mc_code mc_model_ensure_table(const mc_model *model, mc_db_conn *conn,
                                                  mc_err *err);
+
+/** The statements that make the table from nothing, as ensure runs them; for people and tests. */
+MC_API void mc_model_write_ddl(const mc_model *model, mc_buf *out);
 
 /* ---- registry ---- */
 
