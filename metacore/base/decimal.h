@@ -18,12 +18,14 @@
 MC_BEGIN_DECLS
 
 #define MC_DECIMAL_DIGITS_MAX 64 /* digits accepted before rounding, exponent applied */
+#define MC_DECIMAL_SUM_DIGITS_MAX 1024
 
 typedef enum mc_decimal_result {
     MC_DECIMAL_OK,
     MC_DECIMAL_MALFORMED,    /* not a number */
     MC_DECIMAL_OUT_OF_RANGE, /* too many digits before the point */
-    MC_DECIMAL_TOO_PRECISE   /* non-zero digits beyond scale: refused, not rounded */
+    MC_DECIMAL_TOO_PRECISE,  /* non-zero digits beyond scale: refused, not rounded */
+    MC_DECIMAL_NO_MEMORY     /* the arena is full */
 } mc_decimal_result;
 
 /**
@@ -39,7 +41,8 @@ MC_API mc_decimal_result mc_decimal_parse(mc_arena *arena, mc_str text, uint32_t
 /** Numeric order of two well-formed decimals, canonical or not: <0, 0, >0. No allocation. */
 MC_API int mc_decimal_cmp(mc_str a, mc_str b);
 
-/** a + b of two well-formed decimals, canonical. */
+/** a + b of two well-formed decimals, canonical. Fails out when the sum needs more than
+ *  MC_DECIMAL_SUM_DIGITS_MAX digits, or when a or b is no number. */
 MC_API void mc_decimal_add(mc_buf *out, mc_str a, mc_str b);
 
 MC_END_DECLS
