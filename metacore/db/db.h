@@ -108,16 +108,16 @@ static inline mc_db_value mc_db_time(mc_time t)
 /** Zero is "the default" in every field. */
 typedef struct mc_db_config {
     uint32_t struct_size;
-    mc_str url;               /* required: "sqlite:PATH" or "postgres://…"; copied */
-    bool synchronous_normal;  /* SQLite: a power cut may lose the last commits; default: FULL */
-    uint32_t group_max;       /* jobs in one commit; 0: 256 */
-    int64_t group_max_us;     /* a group stops growing after this; 0: 5000 */
-    uint32_t queue_max;       /* jobs waiting for the writer; 0: 4096 */
-    uint32_t statements_max;  /* cached per connection; 0: 256 */
-    uint32_t pool_max;        /* PostgreSQL connections; 0: 8 */
-    int64_t wait_timeout_ms;  /* for a pooled connection, or a lock; 0: 5000 */
-    mc_str module_path;       /* PostgreSQL's loadable module; empty: beside the binary, then the
-                                 library folder */
+    mc_str url;              /* required: "sqlite:PATH" or "postgres://…"; copied */
+    bool synchronous_normal; /* SQLite: a power cut may lose the last commits; default: FULL */
+    uint32_t group_max;      /* jobs in one commit; 0: 256 */
+    int64_t group_max_us;    /* a group stops growing after this; 0: 5000 */
+    uint32_t queue_max;      /* jobs waiting for the writer; 0: 4096 */
+    uint32_t statements_max; /* cached per connection; 0: 256 */
+    uint32_t pool_max;       /* PostgreSQL connections; 0: 8 */
+    int64_t wait_timeout_ms; /* for a pooled connection, or a lock; 0: 5000 */
+    mc_str module_path;      /* PostgreSQL's loadable module; empty: beside the binary, then the
+                                library folder */
 } mc_db_config;
 #define MC_DB_CONFIG .struct_size = sizeof(mc_db_config)
 

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/db/db.h"
+
+#include "metacore/base/sync.h"
+#include "metacore/db/db_conformance.h"
+
+#include "mc_test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+static char url[300];
+
+static mc_db *open_new(const mc_db_config *more)
+{
+    mc_db_config config = more ? *more : (mc_db_config){MC_DB_CONFIG};
+    mc_db *db = NULL;
+    mc_err err;
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", mc_test_dir());
+    config.url = mc_z(url);
+    MC_EXPECT_OK(mc_db_open(&config, &db, &err), &err);
+    return db;
+}
+
+MC_TEST("SQLite keeps every kind of value, transactions, errors and cursors as the interface says")
+{
+    mc_db *db = open_new(NULL);
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_EQ(mc_db_dialect_of(db), MC_DB_SQLITE);
+    mc__db_conformance_values(db);
+    mc__db_conformance_transactions(db);
+    mc__db_conformance_errors(db);
+    mc__db_conformance_cursors(db);
+    mc_db_close(db);
+}
+
+MC_TEST("urls that name no database are refused")
+{
+    static const struct {
+        const char *url;
+        mc_code rc;
+    } cases[] = {
+        {"", MC_INVALID},
+        {"sqlite:", MC_INVALID},
+        {"mysql://x", MC_INVALID},
+        {"sqlite:/no/such/folder/x.db", MC_UNAVAILABLE},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_db *db = NULL;
+        mc_err err;
+
+        MC_CASE(cases[i].url);
+        MC_EXPECT_EQ(
+            mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(cases[i].url)}, &db, &err),
+            cases[i].rc);
+        MC_EXPECT(db == NULL);
+    }
+    mc_db_close(NULL);
+}
+
+/* ---- groups ---- */
+
+static mc_code make_table(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    (void)user;
+    return mc_db_exec_script(conn, MC_STR("CREATE TABLE t (n INTEGER UNIQUE)"), err);
+}
+
+static mc_code insert_n(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_db_value n = mc_db_int(*(int64_t *)user);
+
+    (void)ctx;
+    return mc_db_exec(conn, MC_STR("INSERT INTO t (n) VALUES ($1)"), &n, 1, NULL, err);
+}
+
+static mc_code count_all(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn, MC_STR("SELECT count(*) FROM t"), NULL, 0, &rows, err);
+
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    if (mc_db_rows_next(&rows))
+        *(int64_t *)user = mc_db_col_int(&rows, 0);
+    return mc_db_rows_finish(&rows, err);
+}
+
+#define WRITERS 8
+#define WRITES 50
+
+static mc_db *shared;
+
+/* Each writer inserts its own numbers and, every third time, one that is taken: only those fail. */
+static void *write_some(void *user)
+{
+    int64_t base = *(int *)user * 1000;
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_err err;
+
+    for (int64_t i = 0; i < WRITES; i++) {
+        int64_t n = base + i, taken = -1, seen = 0;
+
+        MC_EXPECT_OK(mc_db_write(shared, &ctx, insert_n, &n, &err), &err);
+        if (i % 3 == 0)
+            MC_EXPECT_EQ(mc_db_write(shared, &ctx, insert_n, &taken, &err), MC_CONFLICT);
+        /* What was answered is there for every reader. */
+        MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &seen, &err), &err);
+        MC_EXPECT(seen >= i + 2);
+    }
+    mc_arena_free(ctx.arena);
+    return NULL;
+}
+
+MC_TEST("writers that come together share commits, and one's failure is its own")
+{
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    pthread_t threads[WRITERS];
+    int numbers[WRITERS];
+    int64_t taken = -1, n = 0;
+    mc_err err;
+
+    shared = open_new(NULL);
+    MC_REQUIRE(shared != NULL);
+    MC_EXPECT_OK(mc_db_write(shared, &ctx, make_table, NULL, &err), &err);
+    MC_EXPECT_OK(mc_db_write(shared, &ctx, insert_n, &taken, &err), &err);
+    for (int i = 0; i < WRITERS; i++) {
+        numbers[i] = i;
+        MC_EXPECT(pthread_create(&threads[i], NULL, write_some, &numbers[i]) == 0);
+    }
+    for (int i = 0; i < WRITERS; i++)
+        (void)pthread_join(threads[i], NULL);
+    MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &n, &err), &err);
+    MC_EXPECT_EQ(n, WRITERS * WRITES + 1);
+    mc_db_close(shared);
+
+    MC_CASE("and all of it after a restart");
+    shared = NULL;
+    MC_REQUIRE_OK(mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &shared, &err), &err);
+    n = 0;
+    MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &n, &err), &err);
+    MC_EXPECT_EQ(n, WRITERS * WRITES + 1);
+    mc_db_close(shared);
+    mc_arena_free(ctx.arena);
+}
+
+/* ---- the queue ---- */
+
+typedef struct held {
+    mc_db_job job;
+    mc_ctx ctx;
+} held;
+
+static mc_mutex gate;
+static atomic_int done_count;
+
+static mc_code wait_at_gate(mc_db_conn *conn, mc_ctx *ctx, void *user,
+                            mc_err *err) MC_NO_THREAD_ANALYSIS
+{
+    (void)conn;
+    (void)ctx;
+    (void)user;
+    (void)err;
+    mc_mutex_lock(&gate);
+    mc_mutex_unlock(&gate);
+    return MC_OK;
+}
+
+static void count_done(mc_db_job *job, mc_code rc)
+{
+    (void)job;
+    atomic_fetch_add(&done_count, rc == MC_OK);
+}
+
+MC_TEST("a full queue refuses, and closing finishes what it took")
+{
+    held jobs[12];
+    mc_db *db = open_new(&(mc_db_config){MC_DB_CONFIG, .queue_max = 4, .group_max = 1});
+    int taken = 0;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    mc_mutex_init(&gate);
+    mc_mutex_lock(&gate);
+    for (size_t i = 0; i < MC_LEN(jobs); i++) {
+        jobs[i].ctx = (mc_ctx){0};
+        jobs[i].job = (mc_db_job){.ctx = &jobs[i].ctx, .fn = wait_at_gate, .done = count_done};
+        taken += mc_db_submit(db, &jobs[i].job, &err) == MC_OK;
+    }
+    MC_EXPECT(taken >= 4 && taken <= 5); /* one may be running */
+    MC_EXPECT_EQ(err.code, MC_LIMIT);
+    mc_mutex_unlock(&gate);
+    mc_db_close(db);
+    MC_EXPECT_EQ(atomic_load(&done_count), taken);
+    mc_mutex_deinit(&gate);
+}
+
+/* ---- budgets, decimals, search ---- */
+
+MC_TEST("a statement over its budget is interrupted, and the next one runs")
+{
+    mc_db *db = open_new(NULL);
+    mc_db_conn *conn = NULL;
+    mc_db_rows rows;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(mc_db_reader_open(db, &conn, &err), &err);
+    mc_db_conn_set_budget(conn, 1000);
+    MC_REQUIRE_OK(
+        mc_db_query(conn,
+                    MC_STR("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c "
+                           "WHERE n < 100000000) SELECT max(n) FROM c"),
+                    NULL, 0, &rows, &err),
+        &err);
+    MC_EXPECT(!mc_db_rows_next(&rows));
+    MC_EXPECT_EQ(mc_db_rows_finish(&rows, &err), MC_INTERRUPTED);
+    mc_db_conn_set_budget(conn, 0);
+    MC_EXPECT_OK(mc_db_exec(conn, MC_STR("SELECT 1"), NULL, 0, NULL, &err), &err);
+    mc_db_reader_close(conn);
+    mc_db_close(db);
+}
+
+static mc_str scalar(mc_db_conn *conn, const char *sql, char out[64])
+{
+    mc_db_rows rows;
+    mc_str text = MC_STR("");
+    mc_err err;
+
+    MC_EXPECT_OK(mc_db_query(conn, mc_z(sql), NULL, 0, &rows, &err), &err);
+    if (mc_db_rows_next(&rows))
+        text = mc_db_col_text(&rows, 0);
+    (void)snprintf(out, 64, "%.*s", MC_FMT(text));
+    MC_EXPECT_OK(mc_db_rows_finish(&rows, &err), &err);
+    return mc_z(out);
+}
+
+static mc_code check_functions(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    static const struct {
+        const char *sql, *result;
+    } cases[] = {
+        {"SELECT group_concat(v, ' ') FROM (SELECT v FROM d ORDER BY v)", "-3 0.5 9 10.25"},
+        {"SELECT count(*) FROM d WHERE v > '9'", "1"},
+        {"SELECT count(*) FROM d WHERE v = '10.250'", "1"},
+        {"SELECT mc_decimal_sum(v) FROM d", "16.75"},
+        {"SELECT coalesce(mc_decimal_sum(v), 'none') FROM d WHERE v > '100'", "none"},
+        {"SELECT mc_contains('Stra\xc3\x9f"
+         "e 5', 'STRASSE')",
+         "1"},
+        {"SELECT mc_contains('\xc3\x9c"
+         "bung', '\xc3\xbc"
+         "B')",
+         "1"},
+        {"SELECT mc_contains('plain Text', 'N TE')", "1"},
+        {"SELECT mc_contains('plain', 'plane')", "0"},
+        {"SELECT mc_contains('50% off', '%')", "1"},
+        {"SELECT mc_contains('x', '')", "1"},
+        {"SELECT mc_contains(NULL, 'x') IS NULL", "1"},
+        {"SELECT length(now()) || length(gen_random_uuid())", "2736"},
+        {"SELECT length(at) FROM d LIMIT 1", "27"},
+    };
+    char out[64];
+    mc_code rc;
+
+    (void)ctx;
+    (void)user;
+    rc = mc_db_exec_script(
+        conn,
+        MC_STR("CREATE TABLE d (v TEXT COLLATE mc_decimal, at TEXT DEFAULT (now()));"
+               "INSERT INTO d (v) VALUES ('10.25'), ('9'), ('-3'), ('0.5');"),
+        err);
+    for (size_t i = 0; i < MC_LEN(cases) && rc == MC_OK; i++) {
+        MC_CASE(cases[i].sql);
+        MC_EXPECT_Z(scalar(conn, cases[i].sql, out), cases[i].result);
+    }
+    return rc;
+}
+
+MC_TEST("decimals order and add exactly, search folds case, defaults are our times and keys")
+{
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_db *db = open_new(NULL);
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, check_functions, NULL, &err), &err);
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
+static mc_code fail_in_script(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    (void)user;
+    return mc_db_exec_script(conn, MC_STR("CREATE TABLE a (n);\n-- fine\nCREATE TABLE a (n);"),
+                             err);
+}
+
+MC_TEST("a script names the place of its failure and leaves nothing behind")
+{
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_db *db = open_new(NULL);
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT(mc_db_write(db, &ctx, fail_in_script, NULL, &err) != MC_OK);
+    MC_EXPECT_HAS(mc_z(err.msg), "db: at byte ");
+    MC_EXPECT(mc_db_write(db, &ctx, fail_in_script, NULL, &err) != MC_OK);
+    MC_EXPECT_HAS(mc_z(err.msg), "already exists");
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
+MC_TEST("more statements than are kept still run")
+{
+    mc_db *db = open_new(&(mc_db_config){MC_DB_CONFIG, .statements_max = 3});
+    mc_db_conn *conn = NULL;
+    char sql[32], out[64], wanted[16];
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(mc_db_reader_open(db, &conn, &err), &err);
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(sql, sizeof(sql), "SELECT %d", i % 7);
+        (void)snprintf(wanted, sizeof(wanted), "%d", i % 7);
+        MC_EXPECT_Z(scalar(conn, sql, out), wanted);
+    }
+    mc_db_reader_close(conn);
+    mc_db_close(db);
+}
+
+static mc_code open_and_close(mc_err *err)
+{
+    mc_db *db = NULL;
+    mc_code rc = mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &db, err);
+
+    mc_db_close(db);
+    return rc;
+}
+
+MC_TEST("opening without memory is an ordinary error")
+{
+    mc_db_close(open_new(NULL));
+    MC_TEST_OOM(open_and_close);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer: one thread, one connection, one commit for all that waits; and the checkpoints. */
+#include "metacore/db/sqlite_internal.h"
+
+#include <stdlib.h>
+
+#define WAL_PAGES_BEFORE_CHECKPOINT 4000
+#define IDLE_US 1000000 /* without work before the WAL is emptied */
+
+static int64_t monotonic_us(void)
+{
+    return mc_clock_monotonic_us((mc_clock){NULL, NULL});
+}
+
+/* ---- the queue ---- */
+
+mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
+{
+    mc__sqlite *self = driver;
+    bool is_stopping, is_full;
+
+    mc_mutex_lock(&self->mu);
+    is_stopping = self->is_stopping;
+    is_full = self->queued >= self->config.queue_max;
+    if (!is_stopping && !is_full) {
+        job->next = NULL;
+        *self->last = job;
+        self->last = &job->next;
+        if (self->queued++ == 0)
+            mc_cond_signal(&self->work);
+    }
+    mc_mutex_unlock(&self->mu);
+    if (is_stopping)
+        return mc_fail(err, MC_UNAVAILABLE, "the database is closing");
+    return is_full ? mc_fail(err, MC_LIMIT, "too many writes are waiting") : MC_OK;
+}
+
+/* At most max jobs off the queue; empty when timeout_us (negative: none) passed or at the end. */
+static mc_db_job *take_jobs(mc__sqlite *self, uint32_t max, int64_t timeout_us, bool *is_over)
+{
+    mc_db_job *first, **last;
+    uint32_t count = 0;
+
+    mc_mutex_lock(&self->mu);
+    while (!self->first && !self->is_stopping) {
+        if (timeout_us < 0)
+            mc_cond_wait(&self->work, &self->mu);
+        else if (timeout_us == 0 || !mc_cond_wait_for(&self->work, &self->mu, timeout_us))
+            break;
+    }
+    first = self->first;
+    last = &self->first;
+    while (*last && count < max) {
+        last = &(*last)->next;
+        count++;
+    }
+    self->first = *last;
+    if (!self->first)
+        self->last = &self->first;
+    *last = NULL;
+    self->queued -= count;
+    *is_over = self->is_stopping && !first;
+    mc_mutex_unlock(&self->mu);
+    return count ? first : NULL;
+}
+
+/* ---- a group ---- */
+
+static void run_job(mc__sqlite *self, mc_db_job *job)
+{
+    job->err.code = MC_OK;
+    job->err.msg[0] = '\0';
+    job->err.code = mc__db_run(&self->writer->base, job->ctx, job->fn, job->user, &job->err);
+}
+
+/* Runs jobs and what joined the queue meanwhile, within the group's bounds; returns the whole list.
+ */
+static void run_group(mc__sqlite *self, mc_db_job *jobs)
+{
+    int64_t end_us = monotonic_us() + self->config.group_max_us;
+    mc_db_job *last = NULL;
+    uint32_t count = 0;
+
+    while (jobs) {
+        bool is_over;
+
+        for (mc_db_job *job = jobs; job; job = job->next) {
+            run_job(self, job);
+            last = job;
+            count++;
+        }
+        if (count >= self->config.group_max || monotonic_us() >= end_us)
+            return;
+        jobs = take_jobs(self, self->config.group_max - count, 0, &is_over);
+        last->next = jobs;
+    }
+}
+
+static void complete(mc_db_job *jobs, mc_code rc, const mc_err *err)
+{
+    while (jobs) {
+        mc_db_job *job = jobs;
+
+        jobs = job->next; /* job is its owner's again once done is called */
+        if (rc != MC_OK) {
+            job->err = *err;
+            job->err.code = rc;
+        }
+        job->done(job, job->err.code);
+    }
+}
+
+static void do_group(mc__sqlite *self, mc_db_job *jobs)
+{
+    mc_db_conn *conn = &self->writer->base;
+    mc_err err;
+    mc_code rc = mc_db_begin(conn, &err);
+
+    if (rc == MC_OK) {
+        run_group(self, jobs);
+        rc = mc_db_commit(conn, &err);
+    }
+    complete(jobs, rc, &err);
+}
+
+/* ---- checkpoints: here only, for two connections at it can corrupt a WAL (before 3.51.3) ---- */
+
+static void checkpoint(mc__sqlite *self, int mode)
+{
+    int frames = 0, moved = 0;
+
+    /* Busy readers make it partial: the rest waits for the next one. */
+    if (sqlite3_wal_checkpoint_v2(self->writer->db, NULL, mode, &frames, &moved) == SQLITE_OK &&
+        (frames == moved || mode == SQLITE_CHECKPOINT_TRUNCATE))
+        self->wal_pages = 0;
+}
+
+static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
+{
+    mc__sqlite *self = user;
+
+    (void)db;
+    (void)name;
+    self->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void *writer_main(void *user)
+{
+    mc__sqlite *self = user;
+    bool is_over = false;
+
+    (void)pthread_setname_np(pthread_self(), "mc-writer"); /* only a convenience */
+    while (!is_over) {
+        int64_t timeout_us = self->wal_pages > 0 ? IDLE_US : -1;
+        mc_db_job *jobs = take_jobs(self, self->config.group_max, timeout_us, &is_over);
+
+        if (jobs)
+            do_group(self, jobs);
+        else if (!is_over)
+            checkpoint(self, SQLITE_CHECKPOINT_TRUNCATE);
+        if (self->wal_pages > WAL_PAGES_BEFORE_CHECKPOINT)
+            checkpoint(self, SQLITE_CHECKPOINT_PASSIVE);
+    }
+    checkpoint(self, SQLITE_CHECKPOINT_TRUNCATE);
+    return NULL;
+}
+
+mc_code mc__sqlite_writer_start(mc__sqlite *self, mc_err *err)
+{
+    int why;
+
+    (void)sqlite3_wal_hook(self->writer->db, on_wal, self);
+    why = pthread_create(&self->thread, NULL, writer_main, self);
+    if (why)
+        return mc_fail_errno(err, MC_LIMIT, why, "db: writer thread");
+    self->is_thread_started = true;
+    return MC_OK;
+}
+
+void mc__sqlite_writer_stop(mc__sqlite *self)
+{
+    mc_mutex_lock(&self->mu);
+    self->is_stopping = true;
+    mc_cond_signal(&self->work);
+    mc_mutex_unlock(&self->mu);
+    if (self->is_thread_started)
+        (void)pthread_join(self->thread, NULL);
+    self->is_thread_started = false;
+}
+
+/* ---- waiting for one job ---- */
+
+typedef struct waiting {
+    mc_db_job job;
+    mc_mutex mu;
+    mc_cond done;
+    bool is_done; /* guarded by mu */
+} waiting;
+
+static void wake(mc_db_job *job, mc_code rc)
+{
+    waiting *w = mc_container_of(job, waiting, job);
+
+    (void)rc; /* in job->err.code */
+    mc_mutex_lock(&w->mu);
+    w->is_done = true;
+    mc_cond_signal(&w->done);
+    mc_mutex_unlock(&w->mu);
+}
+
+mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    waiting w = {.job = {.ctx = ctx, .fn = fn, .user = user, .done = wake}};
+    mc_code rc;
+
+    mc_mutex_init(&w.mu);
+    mc_cond_init(&w.done);
+    rc = mc__sqlite_submit(driver, &w.job, err);
+    if (rc == MC_OK) {
+        mc_mutex_lock(&w.mu);
+        while (!w.is_done)
+            mc_cond_wait(&w.done, &w.mu);
+        mc_mutex_unlock(&w.mu);
+        rc = w.job.err.code;
+        if (rc != MC_OK && err)
+            *err = w.job.err;
+    }
+    mc_cond_deinit(&w.done);
+    mc_mutex_deinit(&w.mu);
+    return rc;
+}
