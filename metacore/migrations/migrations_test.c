@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/migrations/migrations.h"
+
+#include "mc_test.h"
+
+#include <stdio.h>
+
+/* ---- the file format ---- */
+
+MC_TEST("a file is taken apart into statements, or refused for what is wrong with it")
+{
+    static const struct {
+        const char *name, *sql;
+        int up, down; /* statements; up -1: refused */
+        const char *says;
+    } cases[] = {
+        {"two up, one down", "-- +goose Up\nA;\nB\nC;\n-- +goose Down\nD;\n", 2, 1, NULL},
+        {"any case, comments and blank lines", "-- why\n\n--  +GOOSE up\n-- x\n\nA; -- y\n", 1, 0,
+         NULL},
+        {"a block keeps its semicolons",
+         "-- +goose Up\n-- +goose StatementBegin\nA;\nB;\n-- +goose StatementEnd\nC;\n", 2, 0,
+         NULL},
+        {"no annotation at all", "A;\n", -1, 0, "before"},
+        {"only comments", "-- A\n", -1, 0, "no \"-- +goose Up\""},
+        {"Up twice", "-- +goose Up\n-- +goose Up\n", -1, 0, "twice"},
+        {"Down first", "-- +goose Down\nA;\n", -1, 0, "before Up"},
+        {"an unknown annotation", "-- +goose Sideways\n", -1, 0, "Sideways"},
+        {"an unfinished statement", "-- +goose Up\nA\n", -1, 0, "does not end"},
+        {"unfinished before Down", "-- +goose Up\nA\n-- +goose Down\nB;\n", -1, 0, "does not end"},
+        {"an unclosed block", "-- +goose Up\n-- +goose StatementBegin\nA;\n", -1, 0,
+         "StatementEnd"},
+        {"a block's end alone", "-- +goose Up\n-- +goose StatementEnd\n", -1, 0, "without"},
+        {"environment variables", "-- +goose ENVSUB ON\n-- +goose Up\n", -1, 0, "ENVSUB"},
+    };
+    mc_arena *arena = mc_arena_new(0);
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_migration_script script;
+        mc_err err;
+        mc_code rc = mc_migration_parse(arena, mc_z(cases[i].sql), &script, &err);
+
+        MC_CASE(cases[i].name);
+        MC_EXPECT_EQ(rc, cases[i].up < 0 ? MC_INVALID : MC_OK);
+        if (rc != MC_OK) {
+            MC_EXPECT_HAS(mc_z(err.msg), cases[i].says);
+            continue;
+        }
+        MC_EXPECT_EQ(script.up.count, cases[i].up);
+        MC_EXPECT_EQ(script.down.count, cases[i].down);
+    }
+    mc_arena_free(arena);
+}
+
+MC_TEST("a name carries its version before the first underscore")
+{
+    int64_t version = 0;
+
+    MC_EXPECT(mc_migration_version(MC_STR("0012_add_x.sql"), &version));
+    MC_EXPECT_EQ(version, 12);
+    MC_EXPECT(!mc_migration_version(MC_STR("0_zero.sql"), &version));
+    MC_EXPECT(!mc_migration_version(MC_STR("12.sql"), &version));
+    MC_EXPECT(!mc_migration_version(MC_STR("x_1.sql"), &version));
+    MC_EXPECT(!mc_migration_version(MC_STR("12_x.txt"), &version));
+}
+
+/* ---- runs ---- */
+
+static mc_ctx ctx;
+
+static mc_db *open_new(void)
+{
+    static char url[300];
+    mc_db *db = NULL;
+    mc_err err;
+
+    ctx = (mc_ctx){.arena = mc_arena_new(0)};
+    (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", mc_test_dir());
+    MC_EXPECT_OK(mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &db, &err), &err);
+    return db;
+}
+
+static void close_it(mc_db *db)
+{
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
+#define FILE_OF(v, up, down)                                                                       \
+    {                                                                                              \
+        MC_STR_INIT(v), MC_STR_INIT("-- +goose Up\n" up "\n-- +goose Down\n" down "\n")            \
+    }
+
+static const mc_migration one = FILE_OF("1_a.sql", "CREATE TABLE a (n);", "DROP TABLE a;");
+static const mc_migration two = FILE_OF("2_b.sql", "CREATE TABLE b (n);", "DROP TABLE b;");
+static const mc_migration three = FILE_OF("3_c.sql", "CREATE TABLE c (n);", "DROP TABLE c;");
+static const mc_migration changed = FILE_OF("1_a.sql", "CREATE TABLE a (n, m);", "DROP TABLE a;");
+static const mc_migration broken =
+    FILE_OF("3_c.sql", "CREATE TABLE c (n);\nCREATE TABLE a (n);", "DROP TABLE c;");
+
+static mc_code up(mc_db *db, const mc_migration *files, size_t count, size_t *applied, mc_err *err)
+{
+    return mc_migrations_up(db, &ctx, (mc_migrations){files, count}, applied, err);
+}
+
+MC_TEST("what is pending runs once, in order, and can be taken back")
+{
+    const mc_migration files[] = {two, one};
+    mc_migrations set = {files, MC_LEN(files)};
+    mc_db *db = open_new();
+    mc_migration_status *rows;
+    size_t applied = 9, count;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(mc_migrations_status(db, &ctx, set, &rows, &count, &err), &err);
+    MC_EXPECT(count == 2 && rows[0].version == 1 && !rows[0].is_applied);
+    MC_EXPECT_EQ(mc_migrations_up_to(db, &ctx, set, 0, &applied, &err), MC_INVALID);
+    MC_EXPECT_OK(mc_migrations_up_to(db, &ctx, set, 1, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, 1);
+    MC_EXPECT_OK(up(db, files, 2, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, 1);
+    MC_EXPECT_OK(up(db, files, 2, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, 0);
+    MC_EXPECT_OK(mc_migrations_down(db, &ctx, set, 1, &err), &err);
+    MC_EXPECT_OK(mc_migrations_status(db, &ctx, set, &rows, &count, &err), &err);
+    MC_EXPECT(rows[0].is_applied && !rows[1].is_applied);
+    MC_EXPECT_OK(mc_migrations_down(db, &ctx, set, 0, &err), &err);
+    MC_EXPECT_EQ(mc_migrations_down(db, &ctx, set, 1, &err), MC_NOT_FOUND);
+    MC_EXPECT_HAS(mc_z(err.msg), "no next version found");
+    MC_EXPECT_OK(up(db, files, 2, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, 2);
+    close_it(db);
+}
+
+MC_TEST("a file that came late, or changed after it ran, or stands twice, is refused")
+{
+    mc_db *db = open_new();
+    size_t applied;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(up(db, (mc_migration[]){one, three}, 2, &applied, &err), &err);
+    MC_EXPECT_EQ(up(db, (mc_migration[]){one, two, three}, 3, &applied, &err), MC_CONFLICT);
+    MC_EXPECT_HAS(mc_z(err.msg), "detected 1 missing (out-of-order) migration lower than database "
+                                 "version (3): version 2");
+    MC_EXPECT_EQ(up(db, (mc_migration[]){changed, three}, 2, &applied, &err), MC_CONFLICT);
+    MC_EXPECT_HAS(mc_z(err.msg), "1_a.sql changed");
+    MC_EXPECT_EQ(up(db, (mc_migration[]){one, one}, 2, &applied, &err), MC_CONFLICT);
+    close_it(db);
+}
+
+MC_TEST("a failing file leaves nothing of itself, and the earlier ones stay")
+{
+    mc_db *db = open_new();
+    size_t applied;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT(up(db, (mc_migration[]){one, two, broken}, 3, &applied, &err) != MC_OK);
+    MC_EXPECT_HAS(mc_z(err.msg), "partial migration error (type:sql,version:3): ");
+    MC_EXPECT_OK(up(db, (mc_migration[]){one, two, three}, 3, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, 1);
+    close_it(db);
+}
+
+MC_TEST("the kernel's own tables come up, go down and come up again")
+{
+    mc_migrations files = mc_migrations_kernel(MC_DB_SQLITE);
+    mc_db *db = open_new();
+    size_t applied;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT(files.count >= 8);
+    MC_EXPECT_EQ(files.count, mc_migrations_kernel(MC_DB_POSTGRES).count);
+    MC_EXPECT_OK(mc_migrations_up(db, &ctx, files, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, files.count);
+    MC_EXPECT_OK(mc_migrations_down(db, &ctx, files, 0, &err), &err);
+    MC_EXPECT_OK(mc_migrations_up(db, &ctx, files, &applied, &err), &err);
+    close_it(db);
+}
