@@ -35,14 +35,14 @@ typedef struct mc_header {
 
 /** What was asked. All text points into the exchange's arena. */
 typedef struct mc_message {
-    mc_str method;        /* "GET"; case as sent, only token characters */
-    mc_str target;        /* as sent: origin-form only */
-    mc_str path;          /* the target up to '?', not decoded, starts with '/' */
-    mc_str query;         /* after '?', not decoded; empty when none */
+    mc_str method;            /* "GET"; case as sent, only token characters */
+    mc_str target;            /* as sent: origin-form only */
+    mc_str path;              /* the target up to '?', not decoded, starts with '/' */
+    mc_str query;             /* after '?', not decoded; empty when none */
     const mc_header *headers; /* names lower-cased */
     size_t header_count;
     mc_str body;
-    mc_str peer;          /* the other side's address as text, without port */
+    mc_str peer; /* the other side's address as text, without port */
     bool is_tls;
     bool is_head;
 } mc_message;
@@ -96,12 +96,13 @@ typedef struct mc_server_config {
     int64_t write_timeout_ms;  /* without progress; 0: 30000 */
     mc_str tls_cert_file;      /* PEM chain; empty: no TLS */
     mc_str tls_key_file;
-    mc_str server_name;        /* the Server header; empty: none */
+    mc_str server_name; /* the Server header; empty: none */
     mc_clock clock;
 } mc_server_config;
 #define MC_SERVER_CONFIG .struct_size = sizeof(mc_server_config)
 
-/** Binds and listens; answers nothing before start. Errors: INVALID, UNAVAILABLE (address taken). */
+/** Binds and listens; answers nothing before start. Errors: INVALID, UNAVAILABLE (address taken).
+ */
 MC_API MC_MUST_USE mc_code mc_server_new(const mc_server_config *config, mc_server **out,
                                          mc_err *err);
 /** Runs the loops in threads of their own and returns. */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/server/server_internal.h"
+
+#include <stdlib.h>
+
+#define FREE_EXCHANGES_MAX 64
+#define KEPT_BODY_BYTES 65536
+
+static _Thread_local mc__loop *current_loop;
+
+mc__loop *mc__current_loop(void)
+{
+    return current_loop;
+}
+
+void mc__set_current_loop(mc__loop *loop)
+{
+    current_loop = loop;
+}
+
+mc_exchange *mc__exchange_new(mc__conn *conn)
+{
+    mc__loop *loop = conn->loop;
+    mc_exchange *x = loop->free_exchanges;
+
+    if (x) {
+        loop->free_exchanges = x->next;
+        loop->free_exchange_count--;
+    } else {
+        x = calloc(1, sizeof(*x));
+        if (!x)
+            return NULL;
+        x->arena = mc_arena_new(loop->server->config.arena_budget_bytes);
+        if (!x->arena) {
+            free(x);
+            return NULL;
+        }
+        x->loop = loop;
+        mc_buf_init(&x->body, loop->server->config.max_body_bytes);
+    }
+    x->next = NULL;
+    x->conn = conn;
+    x->is_local = conn->is_local;
+    conn->exchange = x;
+    return x;
+}
+
+static void exchange_free(mc_exchange *x)
+{
+    mc_buf_deinit(&x->body);
+    mc_arena_free(x->arena);
+    free(x);
+}
+
+void mc__exchanges_free(mc_exchange *list)
+{
+    while (list) {
+        mc_exchange *x = list;
+
+        list = x->next;
+        exchange_free(x);
+    }
+}
+
+void mc__exchange_recycle(mc_exchange *x)
+{
+    mc__loop *loop = x->loop;
+
+    if (x->conn)
+        x->conn->exchange = NULL;
+    if (loop->free_exchange_count >= FREE_EXCHANGES_MAX) {
+        exchange_free(x);
+        return;
+    }
+    mc_arena_reset(x->arena);
+    mc_buf_clear(&x->body);
+    if (x->body.cap > KEPT_BODY_BYTES)
+        mc_buf_deinit(&x->body);
+    x->conn = NULL;
+    x->user = NULL;
+    x->is_chunked = x->is_answered = false;
+    x->chunked = (mc__chunked){0};
+    x->body_left = 0;
+    x->next = loop->free_exchanges;
+    loop->free_exchanges = x;
+    loop->free_exchange_count++;
+}
+
+const mc_message *mc_exchange_message(const mc_exchange *x)
+{
+    return &x->message;
+}
+
+mc_arena *mc_exchange_arena(mc_exchange *x)
+{
+    return x->arena;
+}
+
+void *mc_exchange_user(const mc_exchange *x)
+{
+    return x->user;
+}
+
+void mc_exchange_set_user(mc_exchange *x, void *user)
+{
+    x->user = user;
+}
+
+unsigned mc_exchange_loop(const mc_exchange *x)
+{
+    return x->loop->number;
+}
+
+bool mc_exchange_is_local(const mc_exchange *x)
+{
+    return x->is_local;
+}
+
+void mc_exchange_answer(mc_exchange *x, const mc_answer *answer)
+{
+    x->answer = *answer;
+    if (current_loop == x->loop)
+        mc__conn_answered(x);
+    else
+        mc__loop_post(x);
+}
