@@ -141,6 +141,38 @@ mc_code mc_db_begin(mc_db_conn *conn, mc_err *err)
     return rc;
 }
 
+void mc_db_after_commit(mc_db_conn *conn, mc_db_hook *hook)
+{
+    hook->depth = conn->depth;
+    hook->next = conn->hooks;
+    conn->hooks = hook;
+}
+
+/* What was added deeper than depth is undone with it. */
+static void drop_hooks(mc_db_conn *conn, unsigned depth)
+{
+    while (conn->hooks && conn->hooks->depth > depth)
+        conn->hooks = conn->hooks->next;
+}
+
+/* A released savepoint's hooks are the outer level's now; the outermost commit runs them. */
+static void settle_hooks(mc_db_conn *conn)
+{
+    mc_db_hook *hook = conn->hooks;
+
+    if (conn->depth == 0)
+        conn->hooks = NULL;
+    while (hook) {
+        mc_db_hook *next = hook->next; /* its memory may go when it runs */
+
+        if (conn->depth == 0)
+            hook->run(hook);
+        else if (hook->depth > conn->depth)
+            hook->depth = conn->depth;
+        hook = next;
+    }
+}
+
 mc_code mc_db_commit(mc_db_conn *conn, mc_err *err)
 {
     mc_code rc;
@@ -151,6 +183,10 @@ mc_code mc_db_commit(mc_db_conn *conn, mc_err *err)
     if (rc != MC_OK)
         conn->vt->rollback(conn, conn->depth - 1);
     conn->depth--;
+    if (rc == MC_OK)
+        settle_hooks(conn);
+    else
+        drop_hooks(conn, conn->depth);
     return rc;
 }
 
@@ -160,6 +196,7 @@ void mc_db_rollback(mc_db_conn *conn)
         return;
     conn->depth--;
     conn->vt->rollback(conn, conn->depth);
+    drop_hooks(conn, conn->depth);
 }
 
 /* ---- statements ---- */

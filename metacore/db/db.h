@@ -182,6 +182,19 @@ MC_API MC_MUST_USE mc_code mc_db_commit(mc_db_conn *conn, mc_err *err);
 /** Undoes to the matching begin. Failure here is final for the connection, which is replaced. */
 MC_API void mc_db_rollback(mc_db_conn *conn);
 
+/** Something to do once what was written is durable; embedded in memory that lives until then. */
+typedef struct mc_db_hook {
+    struct mc_db_hook *next;              /* the connection's */
+    unsigned depth;                       /* the connection's */
+    void (*run)(struct mc_db_hook *hook); /* brief, no database: it is on the writer's thread */
+} mc_db_hook;
+
+/**
+ * Runs hook after the outermost commit, before anybody is answered; forgotten when the transaction
+ * or savepoint it was added in is rolled back. conn is in a transaction.
+ */
+MC_API void mc_db_after_commit(mc_db_conn *conn, mc_db_hook *hook);
+
 /* ---- statements ---- */
 
 /** A cursor. Its end and its failure differ: finish tells which. */

@@ -49,7 +49,8 @@ typedef struct mc__db_driver_vt {
 /* A driver's connection begins with this. */
 struct mc_db_conn {
     const mc__db_driver_vt *vt;
-    unsigned depth; /* of open transactions and savepoints */
+    unsigned depth;    /* of open transactions and savepoints */
+    mc_db_hook *hooks; /* newest first */
 };
 
 /* Opens and closes fn's own level around it; ctx->conn is conn meanwhile. */

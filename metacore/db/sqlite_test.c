@@ -295,6 +295,49 @@ MC_TEST("decimals order and add exactly, search folds case, defaults are our tim
     mc_arena_free(ctx.arena);
 }
 
+static int hook_runs;
+
+static void count_run(mc_db_hook *hook)
+{
+    (void)hook;
+    hook_runs++;
+}
+
+static mc_code add_hooks(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_db_hook *hooks = mc_arena_array(ctx->arena, mc_db_hook, 3);
+
+    for (int i = 0; i < 3; i++)
+        hooks[i].run = count_run;
+    mc_db_after_commit(conn, &hooks[0]);
+    MC_EXPECT_OK(mc_db_begin(conn, err), err);
+    mc_db_after_commit(conn, &hooks[1]);
+    mc_db_rollback(conn);
+    MC_EXPECT_OK(mc_db_begin(conn, err), err);
+    mc_db_after_commit(conn, &hooks[2]);
+    MC_EXPECT_OK(mc_db_commit(conn, err), err);
+    MC_EXPECT_EQ(hook_runs, 0);
+    return *(bool *)user ? MC_OK : mc_fail(err, MC_REJECTED, "no");
+}
+
+MC_TEST("what waits for the commit runs after it, and not when its level was rolled back")
+{
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_db *db = open_new(NULL);
+    bool keep = false;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    hook_runs = 0;
+    MC_EXPECT_EQ(mc_db_write(db, &ctx, add_hooks, &keep, &err), MC_REJECTED);
+    MC_EXPECT_EQ(hook_runs, 0);
+    keep = true;
+    MC_EXPECT_OK(mc_db_write(db, &ctx, add_hooks, &keep, &err), &err);
+    MC_EXPECT_EQ(hook_runs, 2);
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
 static mc_code fail_in_script(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     (void)ctx;
