@@ -31,7 +31,10 @@
 MC_BEGIN_DECLS
 
 #define MC_HTTP_PARAMS_MAX 8
-#define MC_HTTP_QUERY_MAX 128 /* pairs; more is 400 */
+#define MC_HTTP_QUERY_MAX 128      /* pairs; more is 400 */
+#define MC_HTTP_REQUEST_ID_MAX 128 /* bytes of a caller's X-Request-ID */
+#define MC_HTTP_PARTS_MAX 128      /* parts of one multipart body; more is 400 */
+#define MC_HTTP_PART_HEAD_MAX 4096 /* bytes of one part's headers; more is 400 */
 
 typedef struct mc_http_req mc_http_req;
 typedef struct mc_http_res mc_http_res;
@@ -46,10 +49,10 @@ typedef enum mc_http_run {
 } mc_http_run;
 
 enum {
-    MC_HTTP_PUBLIC = 1 << 0,  /* no token needed */
-    MC_HTTP_NO_ORG = 1 << 1,  /* a user without organization may call it */
-    MC_HTTP_NO_STORE = 1 << 2, /* the response carries tokens: Cache-Control: no-store */
-    MC_HTTP_LOCAL = 1 << 3,   /* only through the unix socket; elsewhere it does not exist */
+    MC_HTTP_PUBLIC = 1 << 0,     /* no token needed */
+    MC_HTTP_NO_ORG = 1 << 1,     /* a user without organization may call it */
+    MC_HTTP_NO_STORE = 1 << 2,   /* the response carries tokens: Cache-Control: no-store */
+    MC_HTTP_LOCAL = 1 << 3,      /* only through the unix socket; elsewhere it does not exist */
     MC_HTTP_QUERY_TOKEN = 1 << 4 /* "?token=" counts too: WebSockets and downloads, which cannot
                                     set a header */
 };
@@ -61,9 +64,9 @@ typedef struct mc_http_route {
     const char *pattern; /* "/dynamic/:model/:id" */
     mc_http_run run;
     uint32_t flags;
-    mc_http_fn prepare; /* NULL: none. Not on the writer; its failure is the answer */
-    mc_http_fn handle;  /* required */
-    void *user;         /* borrowed by both */
+    mc_http_fn prepare;    /* NULL: none. Not on the writer; its failure is the answer */
+    mc_http_fn handle;     /* required */
+    void *user;            /* borrowed by both */
     size_t max_body_bytes; /* 0: the server's */
 } mc_http_route;
 
@@ -71,7 +74,8 @@ typedef struct mc_http_route {
 
 MC_API MC_MUST_USE mc_code mc_http_router_new(mc_http_router **out, mc_err *err);
 MC_API void mc_http_router_free(mc_http_router *router);
-/** Copies route. prefix ("/api" or "") goes before the pattern. INVALID: malformed. CONFLICT: twice. */
+/** Copies route. prefix ("/api" or "") goes before the pattern. INVALID: malformed. CONFLICT:
+ * twice. */
 MC_API MC_MUST_USE mc_code mc_http_router_add(mc_http_router *router, mc_str prefix,
                                               const mc_http_route *route, mc_err *err);
 MC_API MC_MUST_USE mc_code mc_http_router_add_all(mc_http_router *router, mc_str prefix,
@@ -96,9 +100,9 @@ MC_API void mc_http_router_find(const mc_http_router *router, mc_str method, mc_
 struct mc_http_req {
     const mc_message *message;
     mc_http_match match;
-    mc_ctx ctx;       /* arena, identity, connection */
-    bool is_local;    /* came through the unix socket */
-    void *state;      /* from prepare to handle */
+    mc_ctx ctx;                   /* arena, identity, connection */
+    bool is_local;                /* came through the unix socket */
+    void *state;                  /* from prepare to handle */
     const mc_header *query_pairs; /* decoded by the first mc_http_query; see there */
     size_t query_count;
     bool is_query_parsed;
@@ -118,6 +122,17 @@ MC_API MC_MUST_USE mc_code mc_http_param_uuid(const mc_http_req *req, mc_str nam
                                               mc_err *err);
 /** The last header of that (lower-case) name, or empty. */
 MC_API mc_str mc_http_header(const mc_http_req *req, mc_str name);
+/**
+ * The request's id, also put into ctx.request_id: the caller's X-Request-ID when that is
+ * 1..MC_HTTP_REQUEST_ID_MAX characters of [A-Za-z0-9._-], else a new UUID. Never empty.
+ */
+MC_API mc_str mc_http_request_id(mc_http_req *req);
+
+/** Who asks. Errors: UNAUTHENTICATED "httpx: user context not found". */
+MC_API MC_MUST_USE mc_code mc_http_user_id(const mc_http_req *req, mc_uuid *out, mc_err *err);
+/** For which organization. Errors: "httpx: organization context not found", UNAUTHENTICATED when
+ *  nobody asks, FORBIDDEN when somebody without an organization does. */
+MC_API MC_MUST_USE mc_code mc_http_org_id(const mc_http_req *req, mc_uuid *out, mc_err *err);
 
 /**
  * Decodes the query once: form rules, '+' is a space, pairs in order.
@@ -148,6 +163,17 @@ typedef struct mc_http_part {
     mc_str data;
 } mc_http_part;
 
+/**
+ * All parts of a multipart/form-data body, in order. Strict: no preamble, CRLF line ends, no
+ * folded or repeated headers, the closing delimiter present, names valid UTF-8 without controls.
+ *
+ * content_type  the header's value, with the boundary
+ * out_parts     in arena; data and most names point into body
+ * Errors        UNSUPPORTED: not multipart/form-data. INVALID: malformed, too many parts.
+ */
+MC_API MC_MUST_USE mc_code mc_http_multipart_parse(mc_arena *arena, mc_str content_type,
+                                                   mc_str body, const mc_http_part **out_parts,
+                                                   size_t *out_count, mc_err *err);
 /** The first part called name. Errors: UNSUPPORTED: not multipart. INVALID. NOT_FOUND. */
 MC_API MC_MUST_USE mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out,
                                              mc_err *err);
@@ -160,18 +186,24 @@ struct mc_http_res {
     int status; /* 0: nothing was written yet */
     mc_header headers[MC_HTTP_RES_HEADERS_MAX];
     size_t header_count;
-    mc_buf body; /* in the request's arena */
+    mc_buf body;         /* in the request's arena */
+    mc_code header_code; /* MC_OK, or why a header was dropped; see mc_http_res_finish */
 };
 
 MC_API void mc_http_res_init(mc_http_res *res, mc_arena *arena);
-/** Sets or replaces; value is copied. A value with CR, LF or NUL, or one too many, is dropped and
- *  MC_INTERNAL returned by mc_http_res_finish's caller: such text is our mistake. */
+/** Sets or replaces; name is borrowed (a literal), value copied. A value with CR, LF or NUL, or one
+ *  header too many, is dropped and makes mc_http_res_finish fail: such text is our mistake. */
 MC_API void mc_http_res_header(mc_http_res *res, mc_str name, mc_str value);
+/** The header as set, without regard to case, or empty. */
+MC_API mc_str mc_http_res_get_header(const mc_http_res *res, mc_str name);
+/** After the handler: INTERNAL if a header was dropped or no status set, NO_MEMORY or TOO_LARGE if
+ *  the body did not fit. The failure is answered with mc_http_error. */
+MC_API MC_MUST_USE mc_code mc_http_res_finish(const mc_http_res *res, mc_err *err);
 
 /**
  * Envelope writers. Keys come in byte order: data, message, meta, success.
- *   mc_http_ok_begin(res, 200);  … write the JSON of data onto &res->body …  mc_http_ok_end(res, meta)
- * gives {"data":…,"meta":…,"success":true}; meta is JSON text, or empty for none.
+ *   mc_http_ok_begin(res, 200);  … write the JSON of data onto &res->body …  mc_http_ok_end(res,
+ * meta) gives {"data":…,"meta":…,"success":true}; meta is JSON text, or empty for none.
  */
 MC_API mc_buf *mc_http_ok_begin(mc_http_res *res, int status);
 MC_API MC_MUST_USE mc_code mc_http_ok_end(mc_http_res *res, mc_str meta_json, mc_err *err);
@@ -192,9 +224,49 @@ MC_API int mc_http_status(mc_code code);
  * and TOO_MANY add Retry-After: ctx's retry_after_s, or 1.
  */
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
+/** The same envelope with a status that has no code of its own: 405, or what the server refuses. */
+MC_API void mc_http_error_status(mc_http_res *res, int status, mc_str message);
+/** The answer when req->match has no route: 404 "Not Found", or 405 with Allow. */
+MC_API void mc_http_no_route(mc_http_res *res, const mc_http_req *req);
+/**
+ * What every answer of the API carries, last of all: X-Content-Type-Options, X-Request-ID, and
+ * Cache-Control unless the handler chose one (no-store for MC_HTTP_NO_STORE, else private,
+ * no-cache: revalidate by ETag).
+ */
+MC_API void mc_http_res_seal(mc_http_res *res, const mc_http_req *req);
 
 /** The answer for the server; borrows res and its arena. */
 MC_API mc_answer mc_http_res_answer(const mc_http_res *res);
+
+/* ---- versions of a resource (RFC 9110 section 13) ---- */
+
+/**
+ * Whether etag is in the list of If-None-Match or If-Match, or the list is "*". A malformed list
+ * matches nothing.
+ *
+ * etag     quoted as sent: "\"7\"" or "W/\"7\""; empty: there is no current version
+ * is_weak  If-None-Match compares weakly; If-Match does not
+ */
+MC_API bool mc_http_etag_matches(mc_str list, mc_str etag, bool is_weak);
+/** Sets ETag; true when a GET or HEAD brought a matching If-None-Match: res is a 304 then. */
+MC_API bool mc_http_not_modified(const mc_http_req *req, mc_http_res *res, mc_str etag);
+/** If-Match holds, or was not sent. Errors: PRECONDITION. */
+MC_API MC_MUST_USE mc_code mc_http_check_if_match(const mc_http_req *req, mc_str etag, mc_err *err);
+
+/* ---- pages of other origins (Fetch standard, section 3.2) ---- */
+
+/** Off unless origins are named. Tokens travel in a header, never in cookies: no credentials mode.
+ */
+typedef struct mc_http_cors {
+    mc_strs origins;   /* as browsers send them: "https://app.example.com"; "*": every one */
+    int64_t max_age_s; /* of a preflight's answer; 0: 600 */
+} mc_http_cors;
+
+/** True when the request was a preflight: res is its whole answer, 204, before routing and auth. */
+MC_API bool mc_http_cors_preflight(const mc_http_cors *cors, const mc_http_req *req,
+                                   mc_http_res *res);
+/** Adds what an allowed origin's page needs to read res; errors too. */
+MC_API void mc_http_cors_apply(const mc_http_cors *cors, const mc_http_req *req, mc_http_res *res);
 
 MC_END_DECLS
 #endif
