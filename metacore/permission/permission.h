@@ -145,7 +145,7 @@ MC_API MC_MUST_USE mc_code mc_permission_revoke_user(mc_permission *self, mc_ctx
                                                      mc_uuid org_id, mc_uuid user_id,
                                                      mc_str capability, mc_err *err);
 
-/** The same within the caller's transaction; call mc_permission_invalidate after its commit. */
+/** The same within the transaction that conn is in: effective with its commit. conn NULL: above. */
 MC_API MC_MUST_USE mc_code mc_permission_grant_in(mc_permission *self, mc_db_conn *conn,
                                                   mc_ctx *ctx, const mc_permission_grant *grant,
                                                   mc_err *err);
