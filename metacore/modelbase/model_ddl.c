@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A model's table: made, or completed when a migration made it. */
+#include "metacore/modelbase/modelbase_internal.h"
+
+#include <stdio.h>
+
+#define NAME_BYTES_MAX 63
+
+const char *mc__ddl_type(mc_db_dialect dialect, const mc_column *column)
+{
+    static const char *const sqlite[] = {
+        [MC_COL_STRING] = "TEXT",    [MC_COL_TEXT] = "TEXT",
+        [MC_COL_UUID] = "TEXT",      [MC_COL_INT] = "INTEGER",
+        [MC_COL_BIGINT] = "INTEGER", [MC_COL_DECIMAL] = "TEXT COLLATE mc_decimal",
+        [MC_COL_BOOL] = "INTEGER",   [MC_COL_TIMESTAMP] = "TEXT",
+        [MC_COL_DATE] = "TEXT",      [MC_COL_JSON] = "TEXT"};
+    static const char *const postgres[] = {
+        [MC_COL_STRING] = "varchar", [MC_COL_TEXT] = "text",
+        [MC_COL_UUID] = "uuid",      [MC_COL_INT] = "integer",
+        [MC_COL_BIGINT] = "bigint",  [MC_COL_DECIMAL] = "numeric(18,4)",
+        [MC_COL_BOOL] = "boolean",   [MC_COL_TIMESTAMP] = "timestamptz",
+        [MC_COL_DATE] = "date",      [MC_COL_JSON] = "jsonb"};
+
+    return dialect == MC_DB_SQLITE ? sqlite[column->type] : postgres[column->type];
+}
+
+static void write_type(const mc__model *self, const mc_column *column, mc_buf *out)
+{
+    mc_buf_str(out, mc_z(mc__ddl_type(self->dialect, column)));
+    if (column->type == MC_COL_STRING && self->dialect == MC_DB_POSTGRES)
+        mc_buf_printf(out, "(%u)", column->size);
+}
+
+/* ---- the table ---- */
+
+static void write_system_column(const mc__model *self, const mc_column *column, mc_buf *out)
+{
+    const char *now = self->dialect == MC_DB_SQLITE ? "(now())" : "now()";
+    const char *uuid = self->dialect == MC_DB_SQLITE ? "(gen_random_uuid())" : "gen_random_uuid()";
+
+    mc_buf_sql_ident(out, column->name);
+    mc_buf_char(out, ' ');
+    write_type(self, column, out);
+    if (mc_str_eq(column->name, MC_STR("id")))
+        mc_buf_printf(out, " PRIMARY KEY NOT NULL DEFAULT %s", uuid);
+    else if (column->type == MC_COL_TIMESTAMP)
+        mc_buf_printf(out, " NOT NULL DEFAULT %s", now);
+    else if (!column->is_nullable)
+        mc_buf_lit(out, " NOT NULL");
+}
+
+static void write_column(const mc__model *self, const mc_column *column, mc_buf *out)
+{
+    mc_buf_sql_ident(out, column->name);
+    mc_buf_char(out, ' ');
+    write_type(self, column, out);
+    if (!column->is_nullable)
+        mc_buf_lit(out, " NOT NULL");
+    if (column->default_sql.len) {
+        mc_buf_lit(out, " DEFAULT ");
+        mc_buf_str(out, column->default_sql);
+    }
+}
+
+/* The kernel's columns first, then the declared ones in their order. */
+static void write_columns(const mc__model *self, mc_buf *out)
+{
+    static const char *const order[] = {"id", "organization_id", "created_by_id", "created_at",
+                                        "updated_at"};
+    const mc_model *model = &self->model;
+
+    for (size_t i = 0; i < MC_LEN(order); i++) {
+        if (i > 0)
+            mc_buf_lit(out, ", ");
+        write_system_column(self, mc_model_find_column(model, mc_z(order[i])), out);
+    }
+    if (model->soft_delete)
+        mc_buf_printf(out, ", \"deleted_at\" %s",
+                      self->dialect == MC_DB_SQLITE ? "TEXT" : "timestamptz");
+    for (uint32_t position = 0; position < MC_MODEL_COLUMNS_MAX; position++) {
+        for (size_t i = 0; i < model->column_count; i++) {
+            if (model->columns[i].is_system || model->columns[i].position != position)
+                continue;
+            mc_buf_lit(out, ", ");
+            write_column(self, &model->columns[i], out);
+        }
+    }
+}
+
+static void write_table(const mc__model *self, mc_buf *out)
+{
+    mc_buf_lit(out, "CREATE TABLE IF NOT EXISTS ");
+    mc_buf_str(out, self->model.physical);
+    mc_buf_lit(out, " (");
+    write_columns(self, out);
+    mc_buf_lit(out, ");\n");
+}
+
+/* ---- indexes ---- */
+
+/* On SQLite names of indexes are global: the schema goes before them. PostgreSQL cuts at 63 bytes.
+ */
+static void write_index_name(const mc__model *self, const char *prefix, mc_str suffix, mc_buf *out)
+{
+    char name[256];
+    int len = snprintf(name, sizeof(name), "%s_%.*s_%.*s", prefix, MC_FMT(self->model.table),
+                       MC_FMT(suffix));
+    mc_str text = mc_str_of(name, len > 0 ? (size_t)len : 0);
+
+    if (self->dialect == MC_DB_POSTGRES) {
+        if (text.len > NAME_BYTES_MAX) {
+            (void)snprintf(name + NAME_BYTES_MAX - 9, 10, "_%08x",
+                           (unsigned)(text.len * 2654435761u ^ (unsigned char)suffix.ptr[0]));
+            text.len = NAME_BYTES_MAX;
+        }
+        mc_buf_sql_ident(out, text);
+        return;
+    }
+    mc_buf_str(out, mc_physical_name(self->arena, self->dialect, self->model.addon_key, text));
+}
+
+static void write_index(const mc__model *self, const char *prefix, mc_str suffix, bool is_unique,
+                        const char *columns, mc_buf *out)
+{
+    mc_buf_str(out, is_unique ? MC_STR("CREATE UNIQUE INDEX IF NOT EXISTS ")
+                              : MC_STR("CREATE INDEX IF NOT EXISTS "));
+    write_index_name(self, prefix, suffix, out);
+    mc_buf_lit(out, " ON ");
+    mc_buf_str(out, self->model.physical);
+    mc_buf_printf(out, " (%s)", columns);
+    if (is_unique && self->model.soft_delete)
+        mc_buf_lit(out, " WHERE \"deleted_at\" IS NULL");
+    mc_buf_lit(out, ";\n");
+}
+
+/* An index per way in which lists are asked for: newest first, and by each indexed column. */
+static void write_indexes(const mc__model *self, mc_buf *out)
+{
+    char columns[256];
+
+    write_index(self, "idx", MC_STR("org"), false, "\"organization_id\", \"created_at\", \"id\"",
+                out);
+    for (size_t i = 0; i < self->model.column_count; i++) {
+        const mc_column *column = &self->model.columns[i];
+
+        if (column->is_system || (!column->is_index && !column->is_unique))
+            continue;
+        (void)snprintf(columns, sizeof(columns), "\"organization_id\", \"%.*s\"%s",
+                       MC_FMT(column->name), /* a checked identifier */
+                       column->is_unique ? "" : ", \"created_at\", \"id\"");
+        write_index(self, column->is_unique ? "uidx" : "idx", column->name, column->is_unique,
+                    columns, out);
+    }
+}
+
+void mc_model_write_ddl(const mc_model *model, mc_buf *out)
+{
+    const mc__model *self = (const mc__model *)model;
+
+    if (self->dialect == MC_DB_POSTGRES && model->addon_key.len) {
+        mc_buf_lit(out, "CREATE SCHEMA IF NOT EXISTS ");
+        mc_buf_sql_ident(out, mc_schema_name(self->arena, model->addon_key));
+        mc_buf_lit(out, ";\n");
+    }
+    write_table(self, out);
+    write_indexes(self, out);
+}
+
+/* ---- what a migration left out ---- */
+
+typedef struct existing {
+    mc_str names[2 * MC_MODEL_COLUMNS_MAX];
+    size_t count;
+} existing;
+
+static bool has(const existing *e, mc_str name)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        if (mc_str_eq(e->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *arena,
+                             existing *out, mc_err *err)
+{
+    bool is_sqlite = self->dialect == MC_DB_SQLITE;
+    mc_str schema = mc_schema_name(arena, self->model.addon_key);
+    mc_str table =
+        self->model.addon_key.len && is_sqlite
+            ? mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(self->model.table))
+            : self->model.table;
+    mc_db_value args[] = {mc_db_text(table),
+                          mc_db_text(self->model.addon_key.len ? schema : MC_STR("public"))};
+    mc_str sql = is_sqlite ? MC_STR("SELECT name FROM pragma_table_info($1)")
+                           : MC_STR("SELECT column_name FROM information_schema.columns WHERE "
+                                    "table_name = $1 AND table_schema = $2");
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn, sql, args, is_sqlite ? 1 : 2, &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    while (out->count < MC_LEN(out->names) && mc_db_rows_next(&rows))
+        out->names[out->count++] = mc_str_copy(arena, mc_db_col_text(&rows, 0));
+    return mc_db_rows_finish(&rows, err);
+}
+
+/* Added to rows that may exist: nullable, and with a default only where it is a constant. */
+static mc_code add_column(const mc__model *self, mc_db_conn *conn, mc_arena *arena, mc_str name,
+                          const mc_column *column, mc_err *err)
+{
+    mc_buf sql;
+    mc_code rc;
+
+    mc_buf_init_arena(&sql, arena, 0);
+    mc_buf_lit(&sql, "ALTER TABLE ");
+    mc_buf_str(&sql, self->model.physical);
+    mc_buf_lit(&sql, " ADD COLUMN ");
+    mc_buf_sql_ident(&sql, name);
+    mc_buf_char(&sql, ' ');
+    if (column)
+        write_type(self, column, &sql);
+    else
+        mc_buf_str(&sql, self->dialect == MC_DB_SQLITE ? MC_STR("TEXT") : MC_STR("timestamptz"));
+    if (column && column->default_sql.len && column->default_sql.ptr[0] != '(') {
+        mc_buf_lit(&sql, " DEFAULT ");
+        mc_buf_str(&sql, column->default_sql);
+    }
+    rc = mc_buf_check(&sql, "model", err);
+    return rc == MC_OK ? mc_db_exec_script(conn, mc_buf_get(&sql), err) : rc;
+}
+
+static mc_code add_missing(const mc__model *self, mc_db_conn *conn, mc_arena *arena, mc_err *err)
+{
+    existing *e = mc_arena_object(arena, existing);
+    mc_code rc = e ? load_existing(self, conn, arena, e, err) : mc_fail(err, MC_NO_MEMORY, "model");
+
+    for (size_t i = 0; i < self->model.column_count && rc == MC_OK; i++) {
+        if (!has(e, self->model.columns[i].name))
+            rc = add_column(self, conn, arena, self->model.columns[i].name, &self->model.columns[i],
+                            err);
+    }
+    if (rc == MC_OK && self->model.soft_delete && !has(e, MC_STR("deleted_at")))
+        rc = add_column(self, conn, arena, MC_STR("deleted_at"), NULL, err);
+    return rc;
+}
+
+mc_code mc_model_ensure_table(const mc_model *model, mc_db_conn *conn, mc_err *err)
+{
+    const mc__model *self = (const mc__model *)model;
+    mc_arena *arena = mc_arena_new(0);
+    mc_buf ddl;
+    mc_code rc;
+
+    if (!arena)
+        return mc_fail(err, MC_NO_MEMORY, "model");
+    mc_buf_init_arena(&ddl, arena, 0);
+    write_table(self, &ddl);
+    rc = mc_buf_check(&ddl, "model", err);
+    if (rc == MC_OK)
+        rc = mc_db_exec_script(conn, mc_buf_get(&ddl), err);
+    if (rc == MC_OK)
+        rc = add_missing(self, conn, arena, err);
+    mc_buf_init_arena(&ddl, arena, 0);
+    write_indexes(self, &ddl);
+    if (rc == MC_OK)
+        rc = mc_buf_check(&ddl, "model", err);
+    if (rc == MC_OK)
+        rc = mc_db_exec_script(conn, mc_buf_get(&ddl), err);
+    mc_arena_free(arena);
+    return rc;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry: found by key, often and by many; changed rarely. */
+#include "metacore/base/map.h"
+#include "metacore/modelbase/modelbase.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+typedef struct entry {
+    struct entry *next;
+    mc_model *model;
+} entry;
+
+struct mc_models {
+    pthread_rwlock_t lock;
+    mc_map by_key; /* guarded by lock */
+    entry *all;    /* guarded by lock: every model ever put, until the registry is freed */
+    atomic_ullong generation; /* relaxed: it only has to differ after a change */
+};
+
+mc_code mc_models_new(mc_models **out, mc_err *err)
+{
+    mc_models *models = calloc(1, sizeof(*models));
+
+    if (!models)
+        return mc_fail(err, MC_NO_MEMORY, "models");
+    (void)pthread_rwlock_init(&models->lock, NULL); /* fails only without memory on other systems */
+    atomic_init(&models->generation, 1);
+    *out = models;
+    return MC_OK;
+}
+
+void mc_models_free(mc_models *models)
+{
+    if (!models)
+        return;
+    while (models->all) {
+        entry *gone = models->all;
+
+        models->all = gone->next;
+        mc_model_free(gone->model);
+        free(gone);
+    }
+    mc_map_deinit(&models->by_key);
+    (void)pthread_rwlock_destroy(&models->lock); /* nobody holds it any more */
+    free(models);
+}
+
+static mc_code put_locked(mc_models *models, entry *fresh, mc_err *err)
+{
+    mc_model *model = fresh->model;
+    mc_model *old = mc_map_find(&models->by_key, model->key);
+
+    if (old && !mc_str_eq(old->addon_key, model->addon_key))
+        return mc_fail(err, MC_CONFLICT, "model %.*s is already %s%.*s", MC_FMT(model->key),
+                       old->addon_key.len ? "addon " : "the host's", MC_FMT(old->addon_key));
+    /* The map borrows its keys: the old model's lives on, but the entry should be the new one's. */
+    if (old)
+        (void)mc_map_remove(&models->by_key, old->key);
+    return mc_map_put(&models->by_key, model->key, model, err);
+}
+
+mc_code mc_models_put(mc_models *models, mc_model *model, mc_err *err)
+{
+    entry *fresh = calloc(1, sizeof(*fresh));
+    mc_code rc;
+
+    if (!fresh) {
+        mc_model_free(model);
+        return mc_fail(err, MC_NO_MEMORY, "models");
+    }
+    fresh->model = model;
+    (void)pthread_rwlock_wrlock(&models->lock);
+    rc = put_locked(models, fresh, err);
+    if (rc == MC_OK) {
+        fresh->next = models->all;
+        models->all = fresh;
+    }
+    (void)pthread_rwlock_unlock(&models->lock);
+    if (rc != MC_OK) {
+        mc_model_free(model);
+        free(fresh);
+        return rc;
+    }
+    (void)atomic_fetch_add_explicit(&models->generation, 1, memory_order_relaxed);
+    return MC_OK;
+}
+
+void mc_models_remove_addon(mc_models *models, mc_str addon_key)
+{
+    (void)pthread_rwlock_wrlock(&models->lock);
+    for (entry *e = models->all; e; e = e->next) {
+        if (mc_str_eq(e->model->addon_key, addon_key) &&
+            mc_map_find(&models->by_key, e->model->key) == e->model)
+            (void)mc_map_remove(&models->by_key, e->model->key);
+    }
+    (void)pthread_rwlock_unlock(&models->lock);
+    (void)atomic_fetch_add_explicit(&models->generation, 1, memory_order_relaxed);
+}
+
+const mc_model *mc_models_find(mc_models *models, mc_str key)
+{
+    const mc_model *model;
+
+    (void)pthread_rwlock_rdlock(&models->lock);
+    model = mc_map_find(&models->by_key, key);
+    (void)pthread_rwlock_unlock(&models->lock);
+    return model;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const mc_model *const *left = a, *const *right = b;
+
+    return mc_str_cmp((*left)->key, (*right)->key);
+}
+
+mc_code mc_models_list(mc_models *models, mc_arena *arena, const mc_model *const **out,
+                       size_t *out_count, mc_err *err)
+{
+    const mc_model **list;
+    size_t count = 0, pos = 0;
+    mc_str key;
+    void *model;
+
+    (void)pthread_rwlock_rdlock(&models->lock);
+    list = mc_arena_array(arena, const mc_model *, models->by_key.count);
+    while (list && mc_map_next(&models->by_key, &pos, &key, &model))
+        list[count++] = model;
+    (void)pthread_rwlock_unlock(&models->lock);
+    if (!list)
+        return mc_fail(err, MC_NO_MEMORY, "models");
+    qsort(list, count, sizeof(*list), by_key);
+    *out = list;
+    *out_count = count;
+    return MC_OK;
+}
+
+uint64_t mc_models_generation(const mc_models *models)
+{
+    return atomic_load_explicit(&models->generation, memory_order_relaxed);
+}

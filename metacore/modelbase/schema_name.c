@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/modelbase/modelbase.h"
+
+#include <sodium.h>
+
+#define NAME_BYTES_MAX 63 /* PostgreSQL cuts longer ones silently, and two become one */
+#define HASH_DIGITS 12
+
+mc_str mc_schema_name(mc_arena *arena, mc_str addon_key)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    size_t prefix = sizeof("addon_") - 1;
+    mc_buf out;
+
+    if (prefix + addon_key.len <= NAME_BYTES_MAX)
+        return mc_str_printf(arena, "addon_%.*s", MC_FMT(addon_key));
+    (void)crypto_hash_sha256(digest, (const unsigned char *)addon_key.ptr, addon_key.len); /* 0 */
+    mc_buf_init_arena(&out, arena, 0);
+    mc_buf_printf(&out, "addon_%.*s_", (int)(NAME_BYTES_MAX - prefix - HASH_DIGITS - 1),
+                  addon_key.ptr);
+    for (size_t i = 0; i < HASH_DIGITS / 2; i++)
+        mc_buf_printf(&out, "%02x", digest[i]);
+    return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
+}
+
+mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str addon_key, mc_str table)
+{
+    mc_str schema;
+    mc_buf out;
+
+    mc_buf_init_arena(&out, arena, 0);
+    if (addon_key.len == 0) {
+        mc_buf_sql_ident(&out, table);
+    } else {
+        schema = mc_schema_name(arena, addon_key);
+        if (!schema.ptr)
+            return schema;
+        if (dialect == MC_DB_SQLITE) {
+            mc_buf_sql_ident(&out,
+                             mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(table)));
+        } else {
+            mc_buf_sql_ident(&out, schema);
+            mc_buf_char(&out, '.');
+            mc_buf_sql_ident(&out, table);
+        }
+    }
+    return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
+}
