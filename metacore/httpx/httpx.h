@@ -74,8 +74,8 @@ typedef struct mc_http_route {
 
 MC_API MC_MUST_USE mc_code mc_http_router_new(mc_http_router **out, mc_err *err);
 MC_API void mc_http_router_free(mc_http_router *router);
-/** Copies route. prefix ("/api" or "") goes before the pattern. INVALID: malformed. CONFLICT:
- * twice. */
+/** Copies route. prefix ("/api" or "") goes before the pattern.
+ *  INVALID: malformed, or a method that is none of RFC 9110's. CONFLICT: the same path twice. */
 MC_API MC_MUST_USE mc_code mc_http_router_add(mc_http_router *router, mc_str prefix,
                                               const mc_http_route *route, mc_err *err);
 MC_API MC_MUST_USE mc_code mc_http_router_add_all(mc_http_router *router, mc_str prefix,
@@ -202,8 +202,8 @@ MC_API MC_MUST_USE mc_code mc_http_res_finish(const mc_http_res *res, mc_err *er
 
 /**
  * Envelope writers. Keys come in byte order: data, message, meta, success.
- *   mc_http_ok_begin(res, 200);  … write the JSON of data onto &res->body …  mc_http_ok_end(res,
- * meta) gives {"data":…,"meta":…,"success":true}; meta is JSON text, or empty for none.
+ *   out = mc_http_ok_begin(res, 200);  … data's JSON onto out …  mc_http_ok_end(res, meta, err)
+ * gives {"data":…,"meta":…,"success":true}; meta is JSON text, or empty for none.
  */
 MC_API mc_buf *mc_http_ok_begin(mc_http_res *res, int status);
 MC_API MC_MUST_USE mc_code mc_http_ok_end(mc_http_res *res, mc_str meta_json, mc_err *err);
@@ -219,9 +219,11 @@ MC_API int mc_http_status(mc_code code);
 /**
  * Replaces whatever stands in res by the error envelope:
  *   {"errors":{field:[{"code":…,"message":…,"params":…}]},"message":…,"success":false}
- * errors only when ctx has field errors. INTERNAL, IO and NO_MEMORY show no detail of ours but
- * "Internal server error (request <id>)" with request_id; the caller logs err. LIMIT, UNAVAILABLE
- * and TOO_MANY add Retry-After: ctx's retry_after_s, or 1.
+ * errors only when ctx has field errors. INTERNAL, IO, NO_MEMORY and INTERRUPTED show no detail of
+ * ours but "Internal server error (request <id>)", UNAVAILABLE "Service unavailable (request
+ * <id>)"; the caller logs err. LIMIT, UNAVAILABLE, NO_MEMORY, INTERRUPTED and TOO_MANY add
+ * Retry-After: ctx's retry_after_s, or 1. UNAUTHENTICATED adds WWW-Authenticate. Of the headers set
+ * before, those stay that say who may read the answer (CORS, Vary) or name the request.
  */
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
 /** The same envelope with a status that has no code of its own: 405, or what the server refuses. */
