@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_QUERY_QUERY_H
+#define METACORE_QUERY_QUERY_H
+
+/**
+ * query: a list's parameters, checked against its model and turned into typed SQL.
+ *
+ *   page, per_page          from 1; 15 when absent, 200 at most
+ *   sortBy, order           one sortable column; asc or desc (else)
+ *   search, search_columns  a text contained in any searchable column, without regard to case
+ *   f_<column>              <value>, or <operator>:<value>, in any case:
+ *                           eq ilike like contains in not_in gt gte lt lte range null not_null;
+ *                           on dates and times also <first day>_<last day>, both included
+ *
+ * A parameter that means nothing is refused by its name, never ignored: a filter that is silently
+ * dropped shows rows that were not asked for. Hidden columns can be neither filtered nor sorted:
+ * they could be read by asking. Every statement carries the organization.
+ *
+ * Not here: running it (dynamic), rows as JSON.
+ * Threads:  functions; a plan lives in its ctx's arena.
+ */
+
+#include "metacore/base/ctx.h"
+#include "metacore/base/err.h"
+#include "metacore/db/db.h"
+#include "metacore/modelbase/modelbase.h"
+#include "metacore/server/server.h"
+
+MC_BEGIN_DECLS
+
+#define MC_QUERY_PER_PAGE 15
+#define MC_QUERY_PER_PAGE_MAX 200
+#define MC_QUERY_OFFSET_MAX 1000000
+#define MC_QUERY_SEARCH_BYTES_MAX 100
+#define MC_QUERY_ARGS_MAX 256
+#define MC_QUERY_IN_MAX 200 /* values of one in: */
+
+typedef struct mc_query {
+    const mc_model *model;
+    uint32_t page;
+    uint32_t per_page;
+    mc_str where; /* everything after WHERE: organization, soft deletion, filters, search */
+    mc_str order; /* everything after ORDER BY; ends in the key, so that pages do not overlap */
+    const mc_db_value *args;
+    size_t arg_count; /* of where; LIMIT and OFFSET come after them */
+    bool is_plain;    /* no filter and no search */
+} mc_query;
+
+/**
+ * pairs   decoded query parameters (mc_http_query_parse); names that are no list parameter are
+ *         somebody else's and left alone
+ * ctx     its organization, its arena
+ * Errors  INVALID, naming the parameter. NO_MEMORY.
+ */
+MC_API MC_MUST_USE mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect,
+                                          const mc_header *pairs, size_t pair_count, mc_query *out,
+                                          mc_err *err);
+
+/** "SELECT <columns> FROM … WHERE … ORDER BY … LIMIT $n OFFSET $m"; args has room for two more. */
+MC_API void mc_query_write_select(const mc_query *query, mc_str columns, mc_buf *out);
+/** "SELECT count(*) FROM … WHERE …": the same rows, without order. */
+MC_API void mc_query_write_count(const mc_query *query, mc_buf *out);
+
+/**
+ * Text as a value of column's type: for filters, imports and query strings.
+ * False when it is not one; numbers outside the type's range are not.
+ */
+MC_API bool mc_query_value(mc_arena *arena, const mc_column *column, mc_str text, mc_db_value *out);
+
+MC_END_DECLS
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/query/query_internal.h"
+
+#include "metacore/base/utf8.h"
+
+/* ---- parameters ---- */
+
+/* The first value of name that is not empty. */
+static mc_str find(const mc_header *pairs, size_t count, mc_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].value.len && mc_str_eq(pairs[i].name, name))
+            return pairs[i].value;
+    }
+    return MC_STR("");
+}
+
+static uint32_t positive(mc_str text, uint32_t fallback, uint32_t max)
+{
+    uint64_t value;
+
+    if (!mc_str_u64(text, 1, UINT64_MAX, &value))
+        return fallback;
+    return value > max ? max : (uint32_t)value;
+}
+
+static mc_code read_page(mc__query_builder *b, const mc_header *pairs, size_t count, mc_err *err)
+{
+    uint64_t offset;
+
+    b->out.page = positive(find(pairs, count, MC_STR("page")), 1, UINT32_MAX);
+    b->out.per_page =
+        positive(find(pairs, count, MC_STR("per_page")), MC_QUERY_PER_PAGE, MC_QUERY_PER_PAGE_MAX);
+    offset = (uint64_t)(b->out.page - 1) * b->out.per_page;
+    if (offset > MC_QUERY_OFFSET_MAX)
+        return mc_fail(err, MC_INVALID, "page: beyond row %d", MC_QUERY_OFFSET_MAX);
+    return MC_OK;
+}
+
+/* ---- columns ---- */
+
+static const mc_column *find_column(const mc_model *model, mc_str name)
+{
+    const mc_column *column = mc_model_find_column(model, name);
+
+    return column && !column->is_hidden ? column : NULL;
+}
+
+static mc_code read_order(mc__query_builder *b, const mc_header *pairs, size_t count, mc_err *err)
+{
+    mc_str name = mc_str_trim(find(pairs, count, MC_STR("sortBy")));
+    bool is_ascending = mc_str_eq_nocase(find(pairs, count, MC_STR("order")), MC_STR("asc"));
+    const mc_column *column;
+    mc_buf order;
+
+    mc_buf_init_arena(&order, b->ctx->arena, 0);
+    if (name.len == 0) {
+        mc_buf_lit(&order, "\"created_at\" DESC, \"id\" DESC");
+    } else {
+        column = find_column(b->out.model, name);
+        if (!column || !column->is_sortable)
+            return mc_fail(err, MC_INVALID, "sortBy: cannot sort by \"%.*s\"",
+                           MC_FMT(mc_utf8_truncate(name, 64)));
+        mc_buf_sql_ident(&order, column->name);
+        mc_buf_str(&order,
+                   is_ascending ? MC_STR(" ASC, \"id\" ASC") : MC_STR(" DESC, \"id\" DESC"));
+    }
+    b->out.order = mc_buf_get(&order);
+    return mc_buf_check(&order, "list", err);
+}
+
+/* ---- search ---- */
+
+static bool is_text(const mc_column *column)
+{
+    return column->type == MC_COL_STRING || column->type == MC_COL_TEXT;
+}
+
+static bool is_wanted(mc_str list, mc_str name)
+{
+    mc_str item;
+
+    if (list.len == 0)
+        return true;
+    while (mc_str_split(&list, ',', &item)) {
+        if (mc_str_eq(mc_str_trim(item), name))
+            return true;
+    }
+    return false;
+}
+
+static mc_code check_search_columns(const mc_model *model, mc_str list, mc_err *err)
+{
+    mc_str item;
+
+    while (mc_str_split(&list, ',', &item)) {
+        item = mc_str_trim(item);
+        if (item.len && !find_column(model, item))
+            return mc_fail(err, MC_INVALID, "search_columns: unknown column \"%.*s\"",
+                           MC_FMT(mc_utf8_truncate(item, 64)));
+    }
+    return MC_OK;
+}
+
+static mc_code read_search(mc__query_builder *b, const mc_header *pairs, size_t count, mc_err *err)
+{
+    mc_str list = find(pairs, count, MC_STR("search_columns"));
+    mc_str text = mc_utf8_truncate(mc_str_trim(find(pairs, count, MC_STR("search"))),
+                                   MC_QUERY_SEARCH_BYTES_MAX);
+    size_t found = 0;
+    mc_code rc = check_search_columns(b->out.model, list, err);
+
+    if (rc != MC_OK || text.len == 0)
+        return rc;
+    for (size_t i = 0; i < b->out.model->column_count && rc == MC_OK; i++) {
+        const mc_column *column = &b->out.model->columns[i];
+
+        if (!column->is_searchable || column->is_hidden || !is_text(column) ||
+            !is_wanted(list, column->name))
+            continue;
+        mc_buf_str(&b->where, found++ ? MC_STR(" OR ") : MC_STR(" AND ("));
+        rc = mc__query_contains(b, column, text, err);
+    }
+    if (found)
+        mc_buf_char(&b->where, ')');
+    b->out.is_plain = b->out.is_plain && found == 0;
+    return rc;
+}
+
+/* ---- filters ---- */
+
+static mc_code read_filters(mc__query_builder *b, const mc_header *pairs, size_t count, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < count && rc == MC_OK; i++) {
+        mc_str name = pairs[i].name;
+        const mc_column *column;
+
+        if (!mc_str_starts_with(name, MC_STR("f_")) || mc_str_trim(pairs[i].value).len == 0 ||
+            find(pairs, i, name).len)
+            continue; /* no filter, an empty one, or its second value */
+        column = find_column(b->out.model, mc_str_slice(name, 2, name.len));
+        if (!column || !column->is_filterable)
+            return mc_fail(err, MC_INVALID, "%.*s: no such filter",
+                           MC_FMT(mc_utf8_truncate(name, 80)));
+        rc = mc__query_filter(b, column, mc_str_trim(pairs[i].value), err);
+        b->out.is_plain = false;
+    }
+    return rc;
+}
+
+/* ---- the plan ---- */
+
+static mc_code write_scope(mc__query_builder *b, mc_err *err)
+{
+    mc_db_value org = mc_db_uuid(b->ctx->who.org_id);
+    mc_code rc;
+
+    mc_buf_lit(&b->where, "\"organization_id\" = ");
+    rc = mc__query_arg(b, org, err);
+    if (b->out.model->soft_delete)
+        mc_buf_lit(&b->where, " AND \"deleted_at\" IS NULL");
+    return rc;
+}
+
+mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect,
+                       const mc_header *pairs, size_t pair_count, mc_query *out, mc_err *err)
+{
+    mc__query_builder b = {
+        .ctx = ctx, .dialect = dialect, .out = {.model = model, .is_plain = true}};
+    mc_code rc;
+
+    b.args = mc_arena_array(ctx->arena, mc_db_value, MC_QUERY_ARGS_MAX + 2);
+    if (!b.args)
+        return mc_fail(err, MC_NO_MEMORY, "list");
+    mc_buf_init_arena(&b.where, ctx->arena, 0);
+    rc = read_page(&b, pairs, pair_count, err);
+    if (rc == MC_OK)
+        rc = write_scope(&b, err);
+    if (rc == MC_OK)
+        rc = read_filters(&b, pairs, pair_count, err);
+    if (rc == MC_OK)
+        rc = read_search(&b, pairs, pair_count, err);
+    if (rc == MC_OK)
+        rc = read_order(&b, pairs, pair_count, err);
+    if (rc == MC_OK)
+        rc = mc_buf_check(&b.where, "list", err);
+    if (rc != MC_OK)
+        return rc;
+    b.out.where = mc_buf_get(&b.where);
+    b.out.args = b.args;
+    *out = b.out;
+    return MC_OK;
+}
+
+void mc_query_write_select(const mc_query *query, mc_str columns, mc_buf *out)
+{
+    mc_buf_lit(out, "SELECT ");
+    mc_buf_str(out, columns);
+    mc_buf_lit(out, " FROM ");
+    mc_buf_str(out, query->model->physical);
+    mc_buf_lit(out, " WHERE ");
+    mc_buf_str(out, query->where);
+    mc_buf_lit(out, " ORDER BY ");
+    mc_buf_str(out, query->order);
+    mc_buf_printf(out, " LIMIT $%zu OFFSET $%zu", query->arg_count + 1, query->arg_count + 2);
+}
+
+void mc_query_write_count(const mc_query *query, mc_buf *out)
+{
+    mc_buf_lit(out, "SELECT count(*) FROM ");
+    mc_buf_str(out, query->model->physical);
+    mc_buf_lit(out, " WHERE ");
+    mc_buf_str(out, query->where);
+}
