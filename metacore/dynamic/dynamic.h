@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_DYNAMIC_DYNAMIC_H
+#define METACORE_DYNAMIC_DYNAMIC_H
+
+/**
+ * dynamic: create, read, update and delete on any model: the one write path.
+ *
+ * Requests, imports, guests and tools all write through here, so that the same permission, rules,
+ * references and hooks hold for each. A write is two steps: prepare checks everything that needs no
+ * database and may run on any thread; run is SQL alone, in the caller's transaction.
+ *
+ * What the kernel owns (id, organization_id, created_by_id, timestamps) is never taken from a
+ * body. Numbers stay exact. Another organization's row does not exist.
+ *
+ * Not here: list parameters (query), what a model is (modelbase), who may (permission).
+ * Threads:  mc_dynamic is thread-safe once created; hooks are added before it is used.
+ */
+
+#include "metacore/base/ctx.h"
+#include "metacore/base/err.h"
+#include "metacore/base/json.h"
+#include "metacore/base/str.h"
+#include "metacore/db/db.h"
+#include "metacore/httpx/httpx.h"
+#include "metacore/modelbase/modelbase.h"
+
+MC_BEGIN_DECLS
+
+#define MC_DYNAMIC_EXPORT_ROWS_MAX 100000
+#define MC_DYNAMIC_IMPORT_ROWS_MAX 10000
+#define MC_DYNAMIC_IMPORT_BYTES_MAX ((size_t)32 << 20)
+
+typedef struct mc_dynamic mc_dynamic;
+
+/** What an action's trigger does; spec: ActionTrigger. */
+typedef struct mc_action_call {
+    const mc_model *model;
+    mc_str key;
+    mc_str trigger_type; /* noop, webhook, wasm */
+    const mc_json *action;
+    mc_uuid record_id;
+    const mc_json *payload;
+} mc_action_call;
+
+/** Zero is "the default" in every field. */
+typedef struct mc_dynamic_config {
+    uint32_t struct_size;
+    mc_db *db;         /* required; borrowed, as all below */
+    mc_models *models; /* required */
+    /** Required. MC_OK when ctx's principal holds capability. */
+    mc_code (*check)(void *user, mc_ctx *ctx, mc_str capability, mc_err *err);
+    void *check_user;
+    /** Whether ctx's organization has model at all; NULL: every one. */
+    mc_code (*is_visible)(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err);
+    void *is_visible_user;
+    /** Runs an action whose trigger is not "noop"; writes its data onto out. NULL: 501. */
+    mc_code (*dispatch)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
+                        mc_err *err);
+    void *dispatch_user;
+    mc_clock clock;
+} mc_dynamic_config;
+#define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
+
+MC_API MC_MUST_USE mc_code mc_dynamic_new(const mc_dynamic_config *config, mc_dynamic **out,
+                                          mc_err *err);
+MC_API void mc_dynamic_free(mc_dynamic *self);
+
+/* ---- hooks: a host's code around writes, in their transaction ---- */
+
+typedef enum mc_dynamic_event {
+    MC_BEFORE_CREATE,
+    MC_AFTER_CREATE,
+    MC_BEFORE_UPDATE,
+    MC_AFTER_UPDATE,
+    MC_BEFORE_DELETE,
+    MC_AFTER_DELETE,
+    MC_DYNAMIC_EVENT_COUNT
+} mc_dynamic_event;
+
+/**
+ * id     the row's
+ * input  what was sent, or NULL on delete
+ * row    after a create or update: the row as JSON; else empty
+ * Its failure undoes the write and is the answer.
+ */
+typedef mc_code (*mc_dynamic_hook_fn)(void *user, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                                      const mc_json *input, mc_str row, mc_err *err);
+
+/** In the order added, for one model (empty key: every one). Before the service is used. */
+MC_API MC_MUST_USE mc_code mc_dynamic_add_hook(mc_dynamic *self, mc_str model_key,
+                                               mc_dynamic_event event, mc_dynamic_hook_fn fn,
+                                               void *user, mc_err *err);
+
+/* ---- finding the model ---- */
+
+/**
+ * The model of key for ctx's organization, when ctx may do action ("read", "create", …) on it.
+ * Errors  UNAUTHENTICATED "not authenticated"; NOT_FOUND "model not found in registry";
+ *         FORBIDDEN; the callbacks' own.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action,
+                                           const mc_model **out, mc_err *err);
+
+/* ---- reading; on ctx->conn ---- */
+
+/** The row as a JSON object onto out; out_version (may be NULL) is its updated_at.
+ *  Errors: NOT_FOUND "record not found". */
+MC_API MC_MUST_USE mc_code mc_dynamic_get(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                          mc_uuid id, mc_buf *out, mc_time *out_version,
+                                          mc_err *err);
+
+typedef struct mc_dynamic_page {
+    int64_t total;
+    uint32_t page;
+    uint32_t per_page;
+    int64_t last_page;
+} mc_dynamic_page;
+
+/** One page as a JSON array onto out, and how many rows there are: of one snapshot. */
+MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                           const mc_header *pairs, size_t pair_count, mc_buf *out,
+                                           mc_dynamic_page *out_page, mc_err *err);
+
+/* ---- writing ---- */
+
+/** A checked write; lives in its ctx's arena. */
+typedef struct mc_dynamic_write mc_dynamic_write;
+
+/**
+ * Checks input, an object, against model's columns and rules; all broken fields are reported.
+ *
+ * is_create  missing required fields are errors; else only what input holds is looked at
+ * Errors     INVALID: a value of the wrong type. REJECTED: a rule. Both with field errors in ctx.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_prepare(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                              const mc_json *input, bool is_create,
+                                              mc_dynamic_write **out, mc_err *err);
+
+/** In ctx->conn's transaction. The new row as JSON onto out.
+ *  Errors: REJECTED: a reference to nothing. CONFLICT: a value that is taken. A hook's. */
+MC_API MC_MUST_USE mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write,
+                                             mc_buf *out, mc_time *out_version, mc_err *err);
+
+/**
+ * Writes what was given and nothing else.
+ * if_version  NULL, or a check of the row's updated_at before it is written
+ * Errors      as create; NOT_FOUND "record not found"; PRECONDITION by if_version.
+ */
+MC_API MC_MUST_USE mc_code
+mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write, mc_uuid id,
+                  mc_code (*if_version)(void *user, mc_time version, mc_err *err),
+                  void *if_version_user, mc_buf *out, mc_time *out_version, mc_err *err);
+
+/** Marks the row deleted, or removes it when the model does not delete softly. */
+MC_API MC_MUST_USE mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                             mc_uuid id, mc_err *err);
+
+/** GET, POST, PUT, PATCH, DELETE under /dynamic and /data; borrowed, for self's life. */
+MC_API const mc_http_route *mc_dynamic_routes(mc_dynamic *self, size_t *out_count);
+
+MC_END_DECLS
+#endif

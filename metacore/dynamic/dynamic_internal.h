@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_DYNAMIC_DYNAMIC_INTERNAL_H
+#define METACORE_DYNAMIC_DYNAMIC_INTERNAL_H
+
+#include "metacore/base/sync.h"
+#include "metacore/dynamic/dynamic.h"
+#include "metacore/query/query.h"
+
+#include <stdatomic.h>
+
+#define MC__HOOKS_MAX 256
+#define MC__COUNTS 4096      /* totals kept */
+#define MC__GENERATIONS 4096 /* counters of writes, by organization and model */
+#define MC__ROUTES_MAX 32
+
+typedef struct mc__hook {
+    mc_str model_key;
+    mc_dynamic_event event;
+    mc_dynamic_hook_fn fn;
+    void *user;
+} mc__hook;
+
+typedef struct mc__count {
+    uint64_t key; /* 0: free */
+    uint64_t generation;
+    int64_t total;
+} mc__count;
+
+struct mc_dynamic {
+    mc_dynamic_config config;
+    mc_db_dialect dialect;
+    mc__hook hooks[MC__HOOKS_MAX];
+    size_t hook_count;
+    mc_http_route routes[MC__ROUTES_MAX];
+    size_t route_count;
+    /* Grows when a write of its slot is durable; a slot may be shared, which only costs a count. */
+    atomic_ullong generations[MC__GENERATIONS];
+    mc_mutex mu;
+    mc__count counts[MC__COUNTS]; /* guarded by mu */
+};
+
+/* One column that will be written. */
+typedef struct mc__assignment {
+    const mc_column *column;
+    mc_db_value value;
+} mc__assignment;
+
+struct mc_dynamic_write {
+    const mc_model *model;
+    const mc_json *input;
+    bool is_create;
+    mc__assignment *items;
+    size_t count;
+};
+
+/* dynamic_values.c: one JSON value as column's type; notes a field error and returns the code. */
+mc_code mc__dynamic_value(mc_ctx *ctx, const mc_column *column, const mc_json *value,
+                          mc_db_value *out);
+/* dynamic_rules.c: the rules of column on a value that has its type. MC_OK or MC_REJECTED. */
+mc_code mc__dynamic_check_rules(mc_ctx *ctx, const mc_column *column, const mc_db_value *value);
+/* The message of the first field error, as the error's. */
+mc_code mc__dynamic_field_failure(const mc_ctx *ctx, mc_code rc, mc_err *err);
+
+/* dynamic_rows.c */
+typedef struct mc__row_layout mc__row_layout;
+/* The columns of a SELECT or RETURNING, and how a row of them becomes JSON. */
+mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                           mc__row_layout **out, mc_err *err);
+mc_str mc__row_layout_columns(const mc__row_layout *layout);
+void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out);
+mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows);
+/* A cell as exports write it: the value's text, unquoted; empty for null. */
+mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column);
+
+/* dynamic_refs.c */
+/* The table, and a column fit for people, that ref points to; false when nobody knows it. */
+bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out_label,
+                    bool *out_soft_delete);
+/* Notes a field error for each reference that is not of ctx's organization. */
+mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,
+                               mc_err *err);
+
+/* dynamic_counts.c */
+uint64_t mc__generation(mc_dynamic *self, mc_uuid org_id, const mc_model *model);
+/* After the commit of the transaction on conn, totals of model for org are counted anew. */
+mc_code mc__generation_grows(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_err *err);
+bool mc__count_find(mc_dynamic *self, const mc_query *query, uint64_t generation, uint64_t *out_key,
+                    int64_t *out);
+void mc__count_put(mc_dynamic *self, uint64_t key, uint64_t generation, int64_t total);
+
+/* dynamic_hooks.c */
+mc_code mc__run_hooks(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_dynamic_event event,
+                      mc_uuid id, const mc_json *input, mc_str row, mc_err *err);
+
+/* dynamic_csv.c */
+typedef struct mc__csv {
+    mc_str text;
+    size_t at;
+} mc__csv;
+/* Skips a byte order mark. */
+void mc__csv_init(mc__csv *self, mc_str text);
+/* One record's cells into cells (in arena when quoted); false at the end. INVALID by err. */
+bool mc__csv_next(mc__csv *self, mc_arena *arena, mc_str *cells, size_t max, size_t *out_count,
+                  mc_err *err, mc_code *out_rc);
+/* One cell, quoted when it has to be. */
+void mc__csv_write(mc_buf *out, mc_str cell);
+
+/* dynamic_export.c, dynamic_import.c, dynamic_action.c: handlers; user is the service */
+mc_code mc__export(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__import(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__action(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+/* dynamic_handler.c */
+void mc__dynamic_add_routes(mc_dynamic *self);
+
+#endif

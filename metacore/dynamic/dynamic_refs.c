@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Columns that point to rows of other models, or to users. */
+#include "metacore/dynamic/dynamic_internal.h"
+
+static bool is_text(const mc_column *column)
+{
+    return column->type == MC_COL_STRING || column->type == MC_COL_TEXT;
+}
+
+/* What people call a row: the first of the usual names, else its first text column. */
+static mc_str label_column(const mc_model *model)
+{
+    static const mc_str usual[] = {MC_STR_INIT("name"),  MC_STR_INIT("title"),
+                                   MC_STR_INIT("label"), MC_STR_INIT("subject"),
+                                   MC_STR_INIT("email"), MC_STR_INIT("code")};
+    const mc_column *first = NULL;
+
+    for (size_t i = 0; i < MC_LEN(usual); i++) {
+        const mc_column *column = mc_model_find_column(model, usual[i]);
+
+        if (column && is_text(column) && !column->is_hidden)
+            return column->name;
+    }
+    for (size_t i = 0; i < model->column_count; i++) {
+        const mc_column *column = &model->columns[i];
+
+        if (is_text(column) && !column->is_hidden && (!first || column->position < first->position))
+            first = column;
+    }
+    return first ? first->name : MC_STR("id");
+}
+
+bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out_label,
+                    bool *out_soft_delete)
+{
+    const mc_model *model;
+
+    if (mc_str_eq(ref, MC_STR("users"))) {
+        *out_table = MC_STR("\"users\"");
+        *out_label = MC_STR("name");
+        *out_soft_delete = true;
+        return true;
+    }
+    model = ref.len ? mc_models_find(self->config.models, ref) : NULL;
+    if (!model)
+        return false;
+    *out_table = model->physical;
+    *out_label = label_column(model);
+    *out_soft_delete = model->soft_delete;
+    return true;
+}
+
+static mc_code exists(mc_ctx *ctx, mc_str table, bool soft_delete, mc_uuid id, bool *out,
+                      mc_err *err)
+{
+    mc_db_value args[] = {mc_db_uuid(id), mc_db_uuid(ctx->who.org_id)};
+    mc_db_rows rows;
+    mc_str sql = mc_str_printf(
+        ctx->arena, "SELECT 1 FROM %.*s WHERE \"id\" = $1 AND \"organization_id\" = $2%s",
+        MC_FMT(table), soft_delete ? " AND \"deleted_at\" IS NULL" : "");
+    mc_code rc;
+
+    if (!sql.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "write");
+    rc = mc_db_query(ctx->conn, sql, args, MC_LEN(args), &rows, err);
+    if (rc != MC_OK)
+        return rc;
+    *out = mc_db_rows_next(&rows);
+    return mc_db_rows_finish(&rows, err);
+}
+
+mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,
+                               mc_err *err)
+{
+    size_t before = ctx->field_error_count;
+
+    for (size_t i = 0; i < write->count; i++) {
+        const mc__assignment *item = &write->items[i];
+        mc_str table, label;
+        bool soft_delete, is_there = false;
+        mc_code rc;
+
+        if (item->value.kind != MC_DB_UUID ||
+            !mc__ref_target(self, item->column->ref, &table, &label, &soft_delete))
+            continue;
+        rc = exists(ctx, table, soft_delete, item->value.as.uuid, &is_there, err);
+        if (rc != MC_OK)
+            return rc;
+        if (!is_there)
+            mc_ctx_field_error(ctx, item->column->name, MC_STR("not_found"), MC_STR(""),
+                               "%.*s does not exist", MC_FMT(item->column->label));
+    }
+    return ctx->field_error_count > before ? mc__dynamic_field_failure(ctx, MC_REJECTED, err)
+                                           : MC_OK;
+}

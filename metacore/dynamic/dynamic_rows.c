@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows straight from columns to JSON: keys sorted, numbers as they are stored. */
+#include "metacore/dynamic/dynamic_internal.h"
+
+/* One member of the object, in its sorted place. */
+typedef struct member {
+    mc_str key;
+    const mc_column *column; /* NULL: the sibling of a reference */
+    size_t at;               /* in the SELECT */
+    size_t id_at;            /* sibling: of the reference itself */
+} member;
+
+struct mc__row_layout {
+    const mc_model *model;
+    mc_str columns;
+    member *members;
+    size_t member_count;
+    size_t updated_at; /* its place in the SELECT */
+    mc_db_dialect dialect;
+};
+
+/* "assignee" for "assignee_id", unless that name is taken. */
+static mc_str sibling_key(const mc_model *model, const mc_column *column)
+{
+    mc_str key = mc_str_slice(column->name, 0, column->name.len - 3);
+
+    if (column->type != MC_COL_UUID || !mc_str_ends_with(column->name, MC_STR("_id")) ||
+        key.len == 0 || mc_model_find_column(model, key))
+        return MC_STR("");
+    return key;
+}
+
+/* A label by primary key, within the organization: one look per row and reference. */
+static void write_label_query(mc_buf *out, const mc_model *model, const mc_column *column,
+                              mc_str table, mc_str label, bool soft_delete)
+{
+    mc_buf_lit(out, ", (SELECT r.");
+    mc_buf_sql_ident(out, label);
+    mc_buf_lit(out, " FROM ");
+    mc_buf_str(out, table);
+    mc_buf_lit(out, " r WHERE r.\"id\" = ");
+    mc_buf_str(out, model->physical);
+    mc_buf_char(out, '.');
+    mc_buf_sql_ident(out, column->name);
+    mc_buf_lit(out, " AND r.\"organization_id\" = ");
+    mc_buf_str(out, model->physical);
+    mc_buf_lit(out, ".\"organization_id\"");
+    mc_buf_str(out, soft_delete ? MC_STR(" AND r.\"deleted_at\" IS NULL)") : MC_STR(")"));
+}
+
+static void insert_sorted(mc__row_layout *layout, member fresh)
+{
+    size_t i = layout->member_count++;
+
+    while (i > 0 && mc_str_cmp(layout->members[i - 1].key, fresh.key) > 0) {
+        layout->members[i] = layout->members[i - 1];
+        i--;
+    }
+    layout->members[i] = fresh;
+}
+
+static void add_siblings(mc_dynamic *self, mc__row_layout *layout, mc_buf *columns)
+{
+    const mc_model *model = layout->model;
+    size_t next = model->column_count;
+
+    for (size_t i = 0; i < model->column_count; i++) {
+        const mc_column *column = &model->columns[i];
+        mc_str key = sibling_key(model, column), table, label;
+        bool soft_delete;
+
+        if (key.len == 0 || !mc__ref_target(self, column->ref, &table, &label, &soft_delete))
+            continue;
+        write_label_query(columns, model, column, table, label, soft_delete);
+        insert_sorted(layout, (member){.key = key, .at = next++, .id_at = i});
+    }
+}
+
+mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                           mc__row_layout **out, mc_err *err)
+{
+    mc__row_layout *layout = mc_arena_object(ctx->arena, mc__row_layout);
+    mc_buf columns;
+    mc_code rc;
+
+    if (!layout)
+        return mc_fail(err, MC_NO_MEMORY, "row");
+    layout->model = model;
+    layout->dialect = self->dialect;
+    layout->members = mc_arena_array(ctx->arena, member, 2 * model->column_count);
+    if (!layout->members)
+        return mc_fail(err, MC_NO_MEMORY, "row");
+    for (size_t i = 0; i < model->column_count; i++) {
+        layout->members[layout->member_count++] =
+            (member){.key = model->columns[i].name, .column = &model->columns[i], .at = i};
+        if (mc_str_eq(model->columns[i].name, MC_STR("updated_at")))
+            layout->updated_at = i;
+    }
+    mc_buf_init_arena(&columns, ctx->arena, 0);
+    mc_buf_str(&columns, mc_z(model->select_list));
+    add_siblings(self, layout, &columns);
+    rc = mc_buf_check(&columns, "row", err);
+    if (rc != MC_OK)
+        return rc;
+    layout->columns = mc_buf_get(&columns);
+    *out = layout;
+    return MC_OK;
+}
+
+mc_str mc__row_layout_columns(const mc__row_layout *layout)
+{
+    return layout->columns;
+}
+
+/* Decimals of a store that pads ("1.5000") lose the zeros; SQLite's are canonical already. */
+static void write_decimal(mc_buf *out, mc_str text)
+{
+    if (mc_str_find_char(text, 0, '.') < text.len) {
+        while (text.len && text.ptr[text.len - 1] == '0')
+            text.len--;
+        if (text.len && text.ptr[text.len - 1] == '.')
+            text.len--;
+    }
+    mc_buf_str(out, text);
+}
+
+static void write_time(const mc__row_layout *layout, mc_db_rows *rows, size_t at, mc_buf *out)
+{
+    mc_str text = mc_db_col_text(rows, at);
+
+    mc_buf_char(out, '"');
+    if (layout->dialect == MC_DB_SQLITE && text.len == MC_TIME_TEXT_LEN)
+        mc_buf_str(out, text); /* stored as it is shown */
+    else
+        mc_time_write(out, mc_db_col_time(rows, at));
+    mc_buf_char(out, '"');
+}
+
+static void write_quoted(mc_buf *out, mc_str plain)
+{
+    mc_buf_char(out, '"');
+    mc_buf_str(out, plain);
+    mc_buf_char(out, '"');
+}
+
+static void write_value(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column,
+                        size_t at, mc_buf *out)
+{
+    switch (column->type) {
+    case MC_COL_STRING:
+    case MC_COL_TEXT:
+        mc_json_write_str(out, mc_db_col_text(rows, at));
+        break;
+    case MC_COL_UUID:
+        write_quoted(out, mc_db_col_text(rows, at));
+        break;
+    case MC_COL_INT:
+    case MC_COL_BIGINT:
+        mc_buf_i64(out, mc_db_col_int(rows, at));
+        break;
+    case MC_COL_DECIMAL:
+        write_decimal(out, mc_db_col_text(rows, at));
+        break;
+    case MC_COL_BOOL:
+        mc_buf_str(out, mc_db_col_bool(rows, at) ? MC_STR("true") : MC_STR("false"));
+        break;
+    case MC_COL_TIMESTAMP:
+        write_time(layout, rows, at, out);
+        break;
+    case MC_COL_DATE:
+        write_quoted(out, mc_str_slice(mc_db_col_text(rows, at), 0, MC_DATE_TEXT_LEN));
+        break;
+    case MC_COL_JSON:
+        mc_buf_str(out, mc_db_col_text(rows, at));
+        break;
+    }
+}
+
+static bool write_member(const mc__row_layout *layout, const member *m, mc_db_rows *rows,
+                         mc_buf *out, bool is_first)
+{
+    bool is_null = mc_db_col_is_null(rows, m->at);
+
+    if (is_null && (!m->column || m->column->omit_null))
+        return false;
+    if (!is_first)
+        mc_buf_char(out, ',');
+    write_quoted(out, m->key);
+    mc_buf_char(out, ':');
+    if (!m->column) {
+        mc_buf_lit(out, "{\"label\":");
+        mc_json_write_str(out, mc_db_col_text(rows, m->at));
+        mc_buf_lit(out, ",\"value\":");
+        write_quoted(out, mc_db_col_text(rows, m->id_at));
+        mc_buf_char(out, '}');
+    } else if (is_null) {
+        mc_buf_lit(out, "null");
+    } else {
+        write_value(layout, rows, m->column, m->at, out);
+    }
+    return true;
+}
+
+void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out)
+{
+    bool is_first = true;
+
+    mc_buf_char(out, '{');
+    for (size_t i = 0; i < layout->member_count; i++) {
+        if (write_member(layout, &layout->members[i], rows, out, is_first))
+            is_first = false;
+    }
+    mc_buf_char(out, '}');
+}
+
+mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows)
+{
+    return mc_db_col_time(rows, layout->updated_at);
+}
+
+mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column)
+{
+    size_t at = (size_t)(column - layout->model->columns);
+
+    if (mc_db_col_is_null(rows, at))
+        return MC_STR("");
+    if (column->type == MC_COL_BOOL)
+        return mc_db_col_bool(rows, at) ? MC_STR("true") : MC_STR("false");
+    return mc_db_col_text(rows, at);
+}
