@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_MANIFEST_MANIFEST_INTERNAL_H
+#define METACORE_MANIFEST_MANIFEST_INTERNAL_H
+
+#include "metacore/manifest/manifest.h"
+
+/* The member of object, without case; NULL when absent or null: null is the zero value. */
+const mc_json *mc__get(const mc_json *object, const char *key);
+mc_str mc__get_str(const mc_json *object, const char *key);
+bool mc__get_bool(const mc_json *object, const char *key);
+size_t mc__count(const mc_json *array);
+const mc_json *mc__at(const mc_json *array, size_t i);
+
+/* manifest_shape.c: every known key has its type. INVALID names the path. */
+mc_code mc__manifest_check_shape(const mc_json *root, mc_err *err);
+
+#endif
