@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/sqlgate/sqlgate_internal.h"
+
+#include "metacore/base/decimal.h"
+
+#include <stdio.h>
+
+#define DEPTH_MAX 64
+
+/* What an expression may call: nothing that reads files, settings or other rows. */
+static const struct {
+    const char *name, *own; /* the store's spelling */
+} functions[] = {
+    {"now", "now"},
+    {"gen_random_uuid", "gen_random_uuid"},
+    {"uuid_generate_v4", "uuid_generate_v4"},
+    {"lower", "lower"},
+    {"upper", "upper"},
+    {"length", "length"},
+    {"char_length", "length"},
+    {"abs", "abs"},
+    {"round", "round"},
+    {"trim", "trim"},
+    {"btrim", "trim"},
+    {"coalesce", "coalesce"},
+    {"nullif", "nullif"},
+};
+
+static mc_code expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, int depth,
+                    mc_buf *out);
+
+static void write_text(mc_buf *out, mc_str text)
+{
+    mc_buf_char(out, '\'');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            mc_buf_char(out, '\'');
+        mc_buf_char(out, text.ptr[i]);
+    }
+    mc_buf_char(out, '\'');
+}
+
+/* A decimal column keeps canonical text: a bare number would pass through a binary float. */
+static mc_code number(mc__gate *g, mc_str digits, mc__gate_kind kind, mc_buf *out)
+{
+    mc_str plain;
+
+    if (mc_decimal_parse(g->arena, digits, 0, 0, &plain) != MC_DECIMAL_OK)
+        return mc__gate_refuse(g, "the number %.40s", digits.ptr);
+    if (kind == MC__GATE_DECIMAL)
+        write_text(out, plain);
+    else
+        mc_buf_str(out, plain);
+    return MC_OK;
+}
+
+static mc_code constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kind, mc_buf *out)
+{
+    char text[16];
+
+    if (c->isnull) {
+        mc_buf_lit(out, "NULL");
+        return MC_OK;
+    }
+    switch (c->val_case) {
+    case PG_QUERY__A__CONST__VAL_IVAL:
+        (void)snprintf(text, sizeof(text), "%d", c->ival->ival); /* at most 11 bytes */
+        return number(g, mc_z(text), kind, out);
+    case PG_QUERY__A__CONST__VAL_FVAL:
+        return number(g, mc_z(c->fval->fval), kind, out);
+    case PG_QUERY__A__CONST__VAL_BOOLVAL:
+        mc_buf_char(out, c->boolval->boolval ? '1' : '0');
+        return MC_OK;
+    case PG_QUERY__A__CONST__VAL_SVAL:
+        write_text(out, mc_z(c->sval->sval));
+        return MC_OK;
+    default:
+        return mc__gate_refuse(g, "a bit string");
+    }
+}
+
+static mc_code arguments(mc__gate *g, PgQuery__Node **args, size_t count, int depth, mc_buf *out)
+{
+    mc_code rc = MC_OK;
+
+    mc_buf_char(out, '(');
+    for (size_t i = 0; i < count && rc == MC_OK; i++) {
+        if (i > 0)
+            mc_buf_lit(out, ", ");
+        rc = expr(g, args[i], MC__GATE_PLAIN, depth, out);
+    }
+    mc_buf_char(out, ')');
+    return rc;
+}
+
+static mc_code call(mc__gate *g, const PgQuery__FuncCall *f, int depth, mc_buf *out)
+{
+    const char *name = f->n_funcname ? f->funcname[f->n_funcname - 1]->string->sval : "";
+    bool is_plain =
+        f->n_funcname == 1 ||
+        (f->n_funcname == 2 && mc_str_eq(mc_z(f->funcname[0]->string->sval), MC_STR("pg_catalog")));
+
+    if (!is_plain || f->over || f->agg_filter || f->n_agg_order || f->agg_distinct || f->agg_star)
+        return mc__gate_refuse(g, "the function call %.40s", name);
+    for (size_t i = 0; i < MC_LEN(functions); i++) {
+        if (mc_str_eq(mc_z(name), mc_z(functions[i].name))) {
+            mc_buf_str(out, mc_z(functions[i].own));
+            return arguments(g, f->args, f->n_args, depth, out);
+        }
+    }
+    return mc__gate_refuse(g, "the function %.40s", name);
+}
+
+static mc_code column(mc__gate *g, const PgQuery__ColumnRef *ref, mc_buf *out)
+{
+    mc_str name;
+    mc_code rc;
+
+    if (ref->n_fields != 1 || ref->fields[0]->node_case != PG_QUERY__NODE__NODE_STRING)
+        return mc__gate_refuse(g, "a qualified column");
+    rc = mc__gate_column_name(g, ref->fields[0]->string->sval, &name);
+    if (rc == MC_OK)
+        mc_buf_sql_ident(out, name);
+    return rc;
+}
+
+static const char *const operators[] = {"=",  "<>", "!=", "<", "<=", ">",
+                                        ">=", "+",  "-",  "*", "/",  "||"};
+
+static mc_code operation(mc__gate *g, const PgQuery__AExpr *e, int depth, mc_buf *out)
+{
+    const char *name = e->n_name == 1 ? e->name[0]->string->sval : "";
+    mc_code rc = MC_OK;
+
+    if (e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN) {
+        mc_buf_char(out, '(');
+        rc = expr(g, e->lexpr, MC__GATE_PLAIN, depth, out);
+        mc_buf_str(out, mc_str_eq(mc_z(name), MC_STR("<>")) ? MC_STR(" NOT IN ") : MC_STR(" IN "));
+        if (rc == MC_OK && e->rexpr->node_case != PG_QUERY__NODE__NODE_LIST)
+            rc = mc__gate_refuse(g, "IN of anything but a list");
+        if (rc == MC_OK)
+            rc = arguments(g, e->rexpr->list->items, e->rexpr->list->n_items, depth, out);
+        mc_buf_char(out, ')');
+        return rc;
+    }
+    if (e->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP)
+        return mc__gate_refuse(g, "an operator that is not plain");
+    for (size_t i = 0; i < MC_LEN(operators); i++) {
+        if (!mc_str_eq(mc_z(name), mc_z(operators[i])))
+            continue;
+        mc_buf_char(out, '(');
+        if (e->lexpr)
+            rc = expr(g, e->lexpr, MC__GATE_PLAIN, depth, out);
+        mc_buf_printf(out, " %s ", operators[i]);
+        if (rc == MC_OK)
+            rc = expr(g, e->rexpr, MC__GATE_PLAIN, depth, out);
+        mc_buf_char(out, ')');
+        return rc;
+    }
+    return mc__gate_refuse(g, "the operator %.20s", name);
+}
+
+static mc_code boolean(mc__gate *g, const PgQuery__BoolExpr *b, int depth, mc_buf *out)
+{
+    bool is_not = b->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR;
+    bool is_and = b->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
+    mc_code rc = MC_OK;
+
+    mc_buf_str(out, is_not ? MC_STR("(NOT ") : MC_STR("("));
+    for (size_t i = 0; i < b->n_args && rc == MC_OK; i++) {
+        if (i > 0)
+            mc_buf_str(out, is_and ? MC_STR(" AND ") : MC_STR(" OR "));
+        rc = expr(g, b->args[i], MC__GATE_PLAIN, depth, out);
+    }
+    mc_buf_char(out, ')');
+    return rc;
+}
+
+/* 'x'::varchar and '{}'::jsonb: the value, whose column says how it is kept. */
+static mc_code cast(mc__gate *g, const PgQuery__TypeCast *c, mc__gate_kind kind, int depth,
+                    mc_buf *out)
+{
+    mc_buf ignored;
+    mc__gate_kind own;
+    mc_code rc;
+
+    mc_buf_init_arena(&ignored, g->arena, 0);
+    rc = mc__gate_type(g, c->type_name, &ignored, &own);
+    return rc == MC_OK ? expr(g, c->arg, own == MC__GATE_PLAIN ? kind : own, depth, out) : rc;
+}
+
+static mc_code value_function(mc__gate *g, const PgQuery__SQLValueFunction *f, mc_buf *out)
+{
+    switch (f->op) {
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIMESTAMP:
+        mc_buf_lit(out, "now()");
+        return MC_OK;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE:
+        mc_buf_lit(out, "substr(now(), 1, 10)");
+        return MC_OK;
+    default:
+        return mc__gate_refuse(g, "a function of the session");
+    }
+}
+
+static mc_code expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, int depth,
+                    mc_buf *out)
+{
+    mc_code rc;
+
+    if (!node || depth > DEPTH_MAX)
+        return mc__gate_refuse(g, "an expression nested too deeply");
+    depth++;
+    switch (node->node_case) {
+    case PG_QUERY__NODE__NODE_A_CONST:
+        return constant(g, node->a_const, kind, out);
+    case PG_QUERY__NODE__NODE_FUNC_CALL:
+        return call(g, node->func_call, depth, out);
+    case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+        mc_buf_lit(out, "coalesce");
+        return arguments(g, node->coalesce_expr->args, node->coalesce_expr->n_args, depth, out);
+    case PG_QUERY__NODE__NODE_COLUMN_REF:
+        return column(g, node->column_ref, out);
+    case PG_QUERY__NODE__NODE_A_EXPR:
+        return operation(g, node->a_expr, depth, out);
+    case PG_QUERY__NODE__NODE_BOOL_EXPR:
+        return boolean(g, node->bool_expr, depth, out);
+    case PG_QUERY__NODE__NODE_TYPE_CAST:
+        return cast(g, node->type_cast, kind, depth, out);
+    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
+        return value_function(g, node->sqlvalue_function, out);
+    case PG_QUERY__NODE__NODE_NULL_TEST:
+        mc_buf_char(out, '(');
+        rc = expr(g, node->null_test->arg, MC__GATE_PLAIN, depth, out);
+        mc_buf_str(out, node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL
+                            ? MC_STR(" IS NULL)")
+                            : MC_STR(" IS NOT NULL)"));
+        return rc;
+    default:
+        return mc__gate_refuse(g, "an expression of a kind that is not allowed");
+    }
+}
+
+mc_code mc__gate_expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, mc_buf *out)
+{
+    return expr(g, node, kind, 0, out);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_SQLGATE_SQLGATE_H
+#define METACORE_SQLGATE_SQLGATE_H
+
+/**
+ * sqlgate: what addons may say in SQL, decided by PostgreSQL's own parser and nothing else.
+ *
+ * A migration is parsed whole; each statement's tree is either one that is understood, and then
+ * written anew for the store with physical names, or refused with its kind and place. Nothing of
+ * the author's text reaches the store, so quoting, comments and tricks of spelling mean nothing.
+ *
+ * On a schema that organizations share, a unique index or constraint on a table with an
+ * organization_id holds within each organization, among rows that are not deleted: else one
+ * organization could find out, and block, what another has.
+ *
+ * Understood: CREATE TABLE, CREATE [UNIQUE] INDEX, ALTER TABLE ADD/DROP COLUMN, DROP TABLE/INDEX,
+ * INSERT … VALUES of constants; COMMENT and CREATE EXTENSION pgcrypto or uuid-ossp say nothing that
+ * the store needs. All relations are the addon's own.
+ *
+ * Not here: running it (installer); queries of guests, which come later through the same parser.
+ * Threads:  functions; safe in several threads.
+ * Standard: PostgreSQL 15's grammar, by libpg_query.
+ */
+
+#include "metacore/base/arena.h"
+#include "metacore/base/err.h"
+#include "metacore/base/str.h"
+#include "metacore/db/db.h"
+
+MC_BEGIN_DECLS
+
+#define MC_SQLGATE_BYTES_MAX ((size_t)1 << 20)
+#define MC_SQLGATE_STATEMENTS_MAX 2000
+
+typedef struct mc_sqlgate_config {
+    uint32_t struct_size;
+    mc_str addon_key; /* required */
+    /** Whether a table that an earlier migration made has a column; NULL: none has. */
+    bool (*has_column)(void *user, mc_str table, mc_str column);
+    void *has_column_user;
+} mc_sqlgate_config;
+#define MC_SQLGATE_CONFIG .struct_size = sizeof(mc_sqlgate_config)
+
+/**
+ * Translates a migration for SQLite, one statement a text, in order; in arena.
+ * Errors  INVALID: does not parse. FORBIDDEN: a statement, relation, type or function that may not
+ *         stand in a migration; both with the byte where it begins. TOO_LARGE. NO_MEMORY.
+ */
+MC_API MC_MUST_USE mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena,
+                                                mc_str sql, mc_strs *out, mc_err *err);
+
+MC_END_DECLS
+#endif
