@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Migrations, each once per schema, then the tables of the models. */
+#include "metacore/installer/installer_internal.h"
+#include "metacore/sqlgate/sqlgate.h"
+
+/* ---- what a migration made earlier ---- */
+
+typedef struct lookup {
+    mc_ctx *ctx;
+    mc_str addon_key;
+} lookup;
+
+static bool has_column(void *user, mc_str table, mc_str column)
+{
+    lookup *l = user;
+    mc_str schema = mc_schema_name(l->ctx->arena, l->addon_key);
+    mc_str name = mc_str_printf(l->ctx->arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(table));
+    mc_db_value args[] = {mc_db_text(name), mc_db_text(column)};
+    mc_db_rows rows;
+    bool is_there;
+    mc_err err;
+
+    if (mc_db_query(l->ctx->conn, MC_STR("SELECT 1 FROM pragma_table_info($1) WHERE name = $2"),
+                    args, MC_LEN(args), &rows, &err) != MC_OK)
+        return false;
+    is_there = mc_db_rows_next(&rows);
+    return mc_db_rows_finish(&rows, &err) == MC_OK && is_there;
+}
+
+/* ---- migrations ---- */
+
+static mc_code find_applied(mc_ctx *ctx, mc_str schema, mc_str version, mc_str *out_checksum,
+                            mc_err *err)
+{
+    mc_db_value args[] = {mc_db_text(schema), mc_db_text(version)};
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn,
+                             MC_STR("SELECT checksum FROM metacore_addon_migrations WHERE "
+                                    "schema_name = $1 AND version = $2"),
+                             args, MC_LEN(args), &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    *out_checksum = MC_STR("");
+    if (mc_db_rows_next(&rows))
+        *out_checksum = mc_str_copy(ctx->arena, mc_db_col_text(&rows, 0));
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code record(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str version, mc_str checksum,
+                      mc_err *err)
+{
+    mc_db_value args[] = {mc_db_text(schema), mc_db_text(addon_key), mc_db_text(version),
+                          mc_db_text(checksum), mc_db_time(ctx->now)};
+
+    return mc_db_exec(
+        ctx->conn,
+        MC_STR("INSERT INTO metacore_addon_migrations (schema_name, addon_key, version, "
+               "checksum, applied_at) VALUES ($1, $2, $3, $4, $5)"),
+        args, MC_LEN(args), NULL, err);
+}
+
+static mc_code apply(mc_ctx *ctx, mc_str addon_key, mc_str version, mc_str sql, mc_err *err)
+{
+    lookup l = {ctx, addon_key};
+    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG, .addon_key = addon_key, .has_column = has_column,
+                              .has_column_user = &l};
+    mc_strs statements;
+    mc_err why;
+    mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
+
+    for (size_t i = 0; rc == MC_OK && i < statements.count; i++)
+        rc = mc_db_exec_script(ctx->conn, statements.items[i], &why);
+    if (rc != MC_OK)
+        return mc_fail(err, rc == MC_INTERNAL || rc == MC_CONFLICT ? MC_INVALID : rc,
+                       "apply %.*s@%.*s: %s", MC_FMT(addon_key), MC_FMT(version), why.msg);
+    return MC_OK;
+}
+
+static mc_code apply_once(mc_ctx *ctx, mc_str schema, mc_str addon_key, const mc_bundle_file *file,
+                          mc_err *err)
+{
+    mc_str version = MC_STR(""), applied;
+    mc_code rc;
+
+    (void)mc_bundle_is_migration(file, &version); /* it is one */
+    rc = find_applied(ctx, schema, version, &applied, err);
+    if (rc != MC_OK)
+        return rc;
+    if (mc_str_eq(applied, mc_z(file->sha256)))
+        return MC_OK;
+    if (applied.len)
+        return mc_fail(
+            err, MC_CONFLICT,
+            "migration %.*s@%.*s checksum mismatch: recorded %.12s, file %.12s (refusing to "
+            "re-apply mutated SQL)",
+            MC_FMT(addon_key), MC_FMT(version), applied.ptr, file->sha256);
+    rc = apply(ctx, addon_key, version, file->data, err);
+    return rc == MC_OK ? record(ctx, schema, addon_key, version, mc_z(file->sha256), err) : rc;
+}
+
+/* ---- models ---- */
+
+static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, const mc_model_def *def, mc_err *err)
+{
+    mc_model *model = NULL;
+    mc_code rc = mc_model_new(def, mc_db_dialect_of(self->config.db), &model, err);
+
+    if (rc == MC_OK)
+        rc = mc_model_ensure_table(model, ctx->conn, err);
+    mc_model_free(model);
+    return rc;
+}
+
+mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                           mc_err *err)
+{
+    mc_str schema = mc_schema_name(ctx->arena, plan->manifest->key);
+    mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
+
+    for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
+        rc = apply_once(ctx, schema, plan->manifest->key, plan->migrations[i], err);
+    for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++)
+        rc = ensure_table(self, ctx, &plan->manifest->models[i], err);
+    return rc;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/installer/installer.h"
+
+#include "metacore/installer/installer_internal.h"
+
+#include <stdlib.h>
+
+#define KEY_BYTES_MAX (16 + 256)
+
+mc_code mc_installer_new(const mc_installer_config *config, mc_installer **out, mc_err *err)
+{
+    mc_installer *self;
+
+    if (!config->db || !config->models || config->kernel_version.len == 0)
+        return mc_fail(err, MC_INVALID, "installer: db, models and kernel_version are required");
+    self = calloc(1, sizeof(*self));
+    if (!self)
+        return mc_fail(err, MC_NO_MEMORY, "installer");
+    self->config = *config;
+    (void)pthread_rwlock_init(&self->lock, NULL); /* fails only without memory on other systems */
+    *out = self;
+    return MC_OK;
+}
+
+void mc_installer_free(mc_installer *self)
+{
+    size_t pos = 0;
+    mc_str key;
+    void *value;
+
+    if (!self)
+        return;
+    while (mc_map_next(&self->enabled, &pos, &key, &value))
+        free(value);
+    mc_map_deinit(&self->enabled);
+    (void)pthread_rwlock_destroy(&self->lock); /* nobody holds it any more */
+    free(self);
+}
+
+/* ---- who has what ---- */
+
+static mc_str enabled_key(mc_uuid org_id, mc_str addon_key, char room[KEY_BYTES_MAX])
+{
+    size_t len = addon_key.len < KEY_BYTES_MAX - 16 ? addon_key.len : KEY_BYTES_MAX - 16;
+
+    memcpy(room, org_id.bytes, 16);
+    if (len)
+        memcpy(room + 16, addon_key.ptr, len);
+    return mc_str_of(room, 16 + len);
+}
+
+bool mc_installer_is_enabled(mc_installer *self, mc_uuid org_id, mc_str addon_key)
+{
+    char room[KEY_BYTES_MAX];
+    bool is_enabled;
+
+    if (addon_key.len == 0)
+        return true;
+    (void)pthread_rwlock_rdlock(&self->lock);
+    is_enabled = mc_map_find(&self->enabled, enabled_key(org_id, addon_key, room)) != NULL;
+    (void)pthread_rwlock_unlock(&self->lock);
+    return is_enabled;
+}
+
+mc_code mc__enable(mc_installer *self, mc_uuid org_id, mc_str addon_key, mc_err *err)
+{
+    char room[KEY_BYTES_MAX];
+    mc_str key = enabled_key(org_id, addon_key, room);
+    char *own = malloc(key.len);
+    mc_code rc = MC_OK;
+
+    if (!own)
+        return mc_fail(err, MC_NO_MEMORY, "installer");
+    memcpy(own, key.ptr, key.len);
+    (void)pthread_rwlock_wrlock(&self->lock);
+    if (mc_map_find(&self->enabled, key))
+        free(own);
+    else
+        rc = mc_map_put(&self->enabled, mc_str_of(own, key.len), own, err);
+    (void)pthread_rwlock_unlock(&self->lock);
+    if (rc != MC_OK)
+        free(own);
+    return rc;
+}
+
+mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < manifest->model_count && rc == MC_OK; i++) {
+        mc_model *model = NULL;
+
+        rc = mc_model_new(&manifest->models[i], mc_db_dialect_of(self->config.db), &model, err);
+        if (rc == MC_OK)
+            rc = mc_models_put(self->config.models, model, err);
+    }
+    if (rc == MC_OK && self->config.on_loaded)
+        rc = self->config.on_loaded(self->config.on_loaded_user, manifest, err);
+    return rc;
+}
+
+/* ---- planning ---- */
+
+static int by_version(const void *a, const void *b)
+{
+    const mc_bundle_file *const *left = a, *const *right = b;
+    mc_str x = MC_STR(""), y = MC_STR("");
+
+    (void)mc_bundle_is_migration(*left, &x); /* both are: they were chosen for it */
+    (void)mc_bundle_is_migration(*right, &y);
+    return mc_str_cmp(x, y);
+}
+
+static mc_code plan_migrations(mc_install_plan *plan, mc_err *err)
+{
+    mc_str version, last = MC_STR("");
+
+    plan->migrations =
+        mc_arena_array(plan->manifest->arena, const mc_bundle_file *, plan->bundle->file_count);
+    if (!plan->migrations)
+        return mc_fail(err, MC_NO_MEMORY, "install");
+    for (size_t i = 0; i < plan->bundle->file_count; i++) {
+        if (mc_bundle_is_migration(&plan->bundle->files[i], &version))
+            plan->migrations[plan->migration_count++] = &plan->bundle->files[i];
+    }
+    qsort(plan->migrations, plan->migration_count, sizeof(*plan->migrations), by_version);
+    for (size_t i = 0; i < plan->migration_count; i++) {
+        (void)mc_bundle_is_migration(plan->migrations[i], &version); /* it is one */
+        if (version.len > 40)
+            return mc_fail(err, MC_INVALID, "migration %.*s: its version is longer than 40 bytes",
+                           MC_FMT(version));
+        if (i > 0 && mc_str_eq(version, last))
+            return mc_fail(err, MC_INVALID, "migration %.*s stands twice", MC_FMT(version));
+        last = version;
+    }
+    return MC_OK;
+}
+
+static mc_code check_manifest(mc_installer *self, const mc_manifest *m, mc_err *err)
+{
+    mc_arena *scratch;
+    mc_manifest_problem *problems;
+    size_t count = 0;
+    mc_code rc = mc_manifest_validate(m, self->config.kernel_version, err);
+
+    if (rc != MC_OK)
+        return rc;
+    if (mc_str_eq(m->tenant_isolation, MC_STR("schema-per-tenant")))
+        return mc_fail(err, MC_NOT_PROVIDED,
+                       "addon %.*s wants a schema per tenant, which is not "
+                       "provided yet; shared isolation is",
+                       MC_FMT(m->key));
+    scratch = mc_arena_new(0);
+    if (!scratch)
+        return mc_fail(err, MC_NO_MEMORY, "install");
+    rc = mc_manifest_check(m, self->config.kernel_version, scratch, &problems, &count, err);
+    if (rc == MC_OK && count > 0)
+        rc = mc_fail(err, MC_INVALID, "%.*s", MC_FMT(problems[0].message));
+    mc_arena_free(scratch);
+    return rc;
+}
+
+mc_code mc_installer_plan(mc_installer *self, const mc_bundle *bundle, mc_install_plan **out,
+                          mc_err *err)
+{
+    mc_install_plan *plan;
+    mc_code rc;
+
+    if (!self->config.allow_unsigned)
+        return mc_fail(err, MC_FORBIDDEN,
+                       "installer: signature verification is required (set MARKETPLACE_PUBKEY or, "
+                       "for dev, ALLOW_UNSIGNED_BUNDLES=true)");
+    plan = calloc(1, sizeof(*plan));
+    if (!plan)
+        return mc_fail(err, MC_NO_MEMORY, "install");
+    plan->bundle = bundle;
+    rc = mc_manifest_parse(bundle->manifest, &plan->manifest, err);
+    if (rc == MC_OK)
+        rc = check_manifest(self, plan->manifest, err);
+    if (rc == MC_OK)
+        rc = plan_migrations(plan, err);
+    if (rc != MC_OK) {
+        mc_install_plan_free(plan);
+        return rc;
+    }
+    *out = plan;
+    return MC_OK;
+}
+
+void mc_install_plan_free(mc_install_plan *plan)
+{
+    if (!plan)
+        return;
+    mc_manifest_free(plan->manifest);
+    free(plan);
+}
+
+/* ---- running ---- */
+
+/* What the commit makes visible. The manifest is parsed again: the plan may be gone by then. */
+typedef struct served {
+    mc_db_hook hook;
+    mc_installer *self;
+    mc_str manifest; /* in the ctx's arena */
+    mc_str addon_key;
+    mc_uuid org_id;
+} served;
+
+static void serve_now(mc_db_hook *hook)
+{
+    served *s = mc_container_of(hook, served, hook);
+    mc_manifest *manifest = NULL;
+    mc_err err;
+    mc_code rc = mc_manifest_parse(s->manifest, &manifest, &err);
+
+    if (rc == MC_OK)
+        rc = mc__serve_models(s->self, manifest, &err);
+    if (rc == MC_OK)
+        rc = mc__enable(s->self, s->org_id, s->addon_key, &err);
+    if (rc != MC_OK) /* installed all the same: the next start serves it */
+        mc_log_error(s->self->config.log, "addon.not_served", MC_KV_STR("addon", s->addon_key),
+                     MC_KV_ERR("error", &err));
+    mc_manifest_free(manifest);
+}
+
+static mc_code serve_after_commit(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                                  mc_uuid org_id, mc_err *err)
+{
+    served *s = mc_arena_object(ctx->arena, served);
+
+    if (!s)
+        return mc_fail(err, MC_NO_MEMORY, "install");
+    *s = (served){.hook = {.run = serve_now}, .self = self, .org_id = org_id};
+    s->manifest = mc_str_copy(ctx->arena, plan->bundle->manifest);
+    s->addon_key = mc_str_copy(ctx->arena, plan->manifest->key);
+    if (!s->manifest.ptr || !s->addon_key.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "install");
+    mc_db_after_commit(ctx->conn, &s->hook);
+    return MC_OK;
+}
+
+/* Before anything is written: a model of the same key that is somebody else's. */
+static mc_code check_models(mc_installer *self, const mc_manifest *m, mc_err *err)
+{
+    for (size_t i = 0; i < m->model_count; i++) {
+        const mc_model *model = mc_models_find(self->config.models, m->models[i].key);
+
+        if (model && !mc_str_eq(model->addon_key, m->key))
+            return mc_fail(err, MC_CONFLICT, "model %.*s is already %s%.*s",
+                           MC_FMT(m->models[i].key), model->addon_key.len ? "addon " : "the host's",
+                           MC_FMT(model->addon_key));
+    }
+    return MC_OK;
+}
+
+mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                         mc_uuid org_id, mc_installation *out, mc_err *err)
+{
+    mc_code rc = check_models(self, plan->manifest, err);
+
+    if (rc == MC_OK)
+        rc = mc__install_tables(self, ctx, plan, err);
+    if (rc == MC_OK)
+        rc = mc__install_rows(self, ctx, plan, org_id, out, err);
+    if (rc == MC_OK)
+        rc = serve_after_commit(self, ctx, plan, org_id, err);
+    return rc;
+}
+
+typedef struct install_call {
+    mc_installer *self;
+    const mc_install_plan *plan;
+    mc_uuid org_id;
+    mc_installation *out;
+} install_call;
+
+static mc_code run_call(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    install_call *call = user;
+
+    (void)conn; /* in ctx */
+    return mc_installer_run(call->self, ctx, call->plan, call->org_id, call->out, err);
+}
+
+mc_code mc_installer_install(mc_installer *self, mc_ctx *ctx, const mc_bundle *bundle,
+                             mc_uuid org_id, mc_installation *out, mc_err *err)
+{
+    mc_install_plan *plan = NULL;
+    install_call call;
+    mc_code rc = mc_installer_plan(self, bundle, &plan, err);
+
+    if (rc != MC_OK)
+        return rc;
+    call = (install_call){self, plan, org_id, out};
+    rc = mc_db_write(self->config.db, ctx, run_call, &call, err);
+    mc_install_plan_free(plan);
+    return rc;
+}
+
+/* ---- at start ---- */
+
+static mc_code load_manifests(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_installer *self = user;
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn,
+                             MC_STR("SELECT addon_key, manifest FROM metacore_addons ORDER BY "
+                                    "addon_key"),
+                             NULL, 0, &rows, err);
+
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    while (mc_db_rows_next(&rows)) {
+        mc_manifest *manifest = NULL;
+        mc_err why;
+
+        if (mc_manifest_parse(mc_db_col_text(&rows, 1), &manifest, &why) != MC_OK ||
+            mc__serve_models(self, manifest, &why) != MC_OK)
+            mc_log_error(self->config.log, "addon.not_served",
+                         MC_KV_STR("addon", mc_db_col_text(&rows, 0)), MC_KV_ERR("error", &why));
+        mc_manifest_free(manifest);
+    }
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code load_enabled(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_installer *self = user;
+    mc_db_rows rows;
+    mc_code rc, end;
+
+    (void)ctx;
+    rc = mc_db_query(conn,
+                     MC_STR("SELECT organization_id, addon_key FROM metacore_installations WHERE "
+                            "status = 'enabled' AND deleted_at IS NULL"),
+                     NULL, 0, &rows, err);
+    if (rc != MC_OK)
+        return rc;
+    while (rc == MC_OK && mc_db_rows_next(&rows))
+        rc = mc__enable(self, mc_db_col_uuid(&rows, 0), mc_db_col_text(&rows, 1), err);
+    end = mc_db_rows_finish(&rows, err);
+    return rc != MC_OK ? rc : end;
+}
+
+mc_code mc_installer_load(mc_installer *self, mc_ctx *ctx, mc_err *err)
+{
+    mc_code rc = mc_db_read(self->config.db, ctx, load_manifests, self, err);
+
+    return rc == MC_OK ? mc_db_read(self->config.db, ctx, load_enabled, self, err) : rc;
+}
