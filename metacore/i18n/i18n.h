@@ -50,8 +50,8 @@ MC_API void mc_i18n_free(mc_i18n *i18n);
  */
 MC_API MC_MUST_USE mc_code mc_i18n_put(mc_i18n *i18n, mc_str source, const mc_json *catalog,
                                        mc_err *err);
-/** Forgets source; no harm when it is not there. */
-MC_API void mc_i18n_remove(mc_i18n *i18n, mc_str source);
+/** Forgets source; no harm when it is not there. Errors: NO_MEMORY. */
+MC_API MC_MUST_USE mc_code mc_i18n_remove(mc_i18n *i18n, mc_str source, mc_err *err);
 
 /** Grows with each put and remove: caches compare it. */
 MC_API uint64_t mc_i18n_generation(const mc_i18n *i18n);
