@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define DIRS_MAX 256
+#define AT_END_MAX 8
 
 static mc_test_case *first, **tail = &first;
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
@@ -19,6 +20,8 @@ static const char *skip_reason;
 static atomic_int failures; /* of the running test */
 static char dirs[DIRS_MAX][128];
 static int dir_count;
+static void (*at_end[AT_END_MAX])(void);
+static int at_end_count;
 
 void mc_test_register(mc_test_case *test)
 {
@@ -186,6 +189,12 @@ const char *mc_test_dir(void)
     return dir;
 }
 
+void mc_test_at_end(void (*fn)(void))
+{
+    if (mc_test_check(at_end_count < AT_END_MAX, __FILE__, __LINE__, "a few at most"))
+        at_end[at_end_count++] = fn;
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st;
@@ -226,6 +235,8 @@ int main(int argc, char **argv)
         }
         fflush(stdout);
     }
+    while (at_end_count > 0)
+        at_end[--at_end_count]();
     for (int i = 0; i < dir_count; i++)
         (void)nftw(dirs[i], remove_one, 16, FTW_DEPTH | FTW_PHYS);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);

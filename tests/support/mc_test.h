@@ -86,6 +86,10 @@ void mc_test_oom(mc_code (*fn)(mc_err *err));
 /** A fresh empty folder under TMPDIR, removed when the program ends. Static text, per call new. */
 const char *mc_test_dir(void);
 
+/** Runs fn once after the last test and before the folders are removed: servers are stopped there.
+ */
+void mc_test_at_end(void (*fn)(void));
+
 /** Folder of the shared test data, or NULL when it is not there (then skip). */
 const char *mc_test_shared(void);
 
