@@ -42,6 +42,27 @@ function(mc_package name)
   endforeach()
 endfunction()
 
+# mc_module(metacore-postgres
+#     SOURCES … USES … LIBS …       as above; what it uses is linked into it, nothing is asked of
+#                                   the program that loads it
+#     EXPORTS metacore_db_postgres  all that is seen from outside)
+# Loaded at run time; in the build tree it lies beside the program.
+function(mc_module name)
+  cmake_parse_arguments(P "" "" "SOURCES;USES;LIBS;EXPORTS" ${ARGN})
+  list(JOIN P_EXPORTS "; " exports)
+  set(map ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
+  file(CONFIGURE OUTPUT ${map} CONTENT "{ global: @exports@; local: *; };\n" @ONLY)
+  add_library(${name} MODULE ${P_SOURCES})
+  set_target_properties(${name} PROPERTIES PREFIX "" LINK_DEPENDS ${map}
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cmd/metacore)
+  target_link_libraries(${name} PRIVATE metacore_options Threads::Threads ${P_LIBS})
+  foreach(used IN LISTS P_USES)
+    target_link_libraries(${name} PRIVATE mc_${used})
+  endforeach()
+  target_link_options(${name} PRIVATE -Wl,--version-script=${map} -Wl,-Bsymbolic)
+  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/metacore)
+endfunction()
+
 # With libFuzzer in the fuzz preset; elsewhere a short, seeded run over the corpus is a test.
 function(mc_fuzz_target package file)
   get_filename_component(target ${file} NAME_WE)

@@ -72,31 +72,6 @@ mc_db_dialect mc_db_conn_dialect(const mc_db_conn *conn)
 
 /* ---- running work ---- */
 
-mc_code mc__db_run(mc_db_conn *conn, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
-{
-    mc_db_conn *outer = ctx->conn;
-    unsigned depth;
-    mc_code rc = mc_db_begin(conn, err);
-
-    if (rc != MC_OK)
-        return rc;
-    depth = conn->depth;
-    ctx->conn = conn;
-    rc = fn(conn, ctx, user, err);
-    ctx->conn = outer;
-    if (conn->depth != depth) {
-        /* fn left a transaction open, or closed one that was not its own. */
-        while (conn->depth > depth)
-            mc_db_rollback(conn);
-        rc = mc_fail(err, MC_INTERNAL, "db: a job left its transaction unbalanced");
-    }
-    if (rc == MC_OK)
-        return mc_db_commit(conn, err);
-    if (conn->depth == depth)
-        mc_db_rollback(conn);
-    return rc;
-}
-
 mc_code mc_db_write(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
 {
     return db->vt->write(db->driver, ctx, fn, user, err);
@@ -128,75 +103,6 @@ void mc_db_reader_close(mc_db_conn *conn)
 void mc_db_conn_set_budget(mc_db_conn *conn, int64_t budget_us)
 {
     conn->vt->set_budget(conn, budget_us);
-}
-
-/* ---- transactions ---- */
-
-mc_code mc_db_begin(mc_db_conn *conn, mc_err *err)
-{
-    mc_code rc = conn->vt->begin(conn, conn->depth, err);
-
-    if (rc == MC_OK)
-        conn->depth++;
-    return rc;
-}
-
-void mc_db_after_commit(mc_db_conn *conn, mc_db_hook *hook)
-{
-    hook->depth = conn->depth;
-    hook->next = conn->hooks;
-    conn->hooks = hook;
-}
-
-/* What was added deeper than depth is undone with it. */
-static void drop_hooks(mc_db_conn *conn, unsigned depth)
-{
-    while (conn->hooks && conn->hooks->depth > depth)
-        conn->hooks = conn->hooks->next;
-}
-
-/* A released savepoint's hooks are the outer level's now; the outermost commit runs them. */
-static void settle_hooks(mc_db_conn *conn)
-{
-    mc_db_hook *hook = conn->hooks;
-
-    if (conn->depth == 0)
-        conn->hooks = NULL;
-    while (hook) {
-        mc_db_hook *next = hook->next; /* its memory may go when it runs */
-
-        if (conn->depth == 0)
-            hook->run(hook);
-        else if (hook->depth > conn->depth)
-            hook->depth = conn->depth;
-        hook = next;
-    }
-}
-
-mc_code mc_db_commit(mc_db_conn *conn, mc_err *err)
-{
-    mc_code rc;
-
-    if (conn->depth == 0)
-        return mc_fail(err, MC_INTERNAL, "db: commit without begin");
-    rc = conn->vt->commit(conn, conn->depth - 1, err);
-    if (rc != MC_OK)
-        conn->vt->rollback(conn, conn->depth - 1);
-    conn->depth--;
-    if (rc == MC_OK)
-        settle_hooks(conn);
-    else
-        drop_hooks(conn, conn->depth);
-    return rc;
-}
-
-void mc_db_rollback(mc_db_conn *conn)
-{
-    if (conn->depth == 0)
-        return;
-    conn->depth--;
-    conn->vt->rollback(conn, conn->depth);
-    drop_hooks(conn, conn->depth);
 }
 
 /* ---- statements ---- */

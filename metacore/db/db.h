@@ -208,7 +208,10 @@ typedef struct mc_db_rows {
 } mc_db_rows;
 
 /**
- * Starts sql with args. The statement is prepared once per connection and kept.
+ * Starts sql with args. The statement is prepared once per connection and kept. Parameters take the
+ * type of the place they stand in; where there is none ("$1 IS NULL") a cast has to say it.
+ * After a failure PostgreSQL refuses all but the rollback to the nearest begin: what may fail and
+ * be survived stands in a begin of its own.
  * A cursor that was started is always finished, also after a failure of next.
  * Errors  CONFLICT: unique. INVALID: foreign key, not null, check, bad value. INTERRUPTED: budget.
  *         UNAVAILABLE, IO, INTERNAL (a message for logs; never shown to strangers).
@@ -233,7 +236,7 @@ MC_API mc_str mc_db_col_name(mc_db_rows *rows, size_t col);
 MC_API bool mc_db_col_is_null(mc_db_rows *rows, size_t col);
 MC_API bool mc_db_col_bool(mc_db_rows *rows, size_t col);
 MC_API int64_t mc_db_col_int(mc_db_rows *rows, size_t col);
-/** The store's text: SQLite's column, PostgreSQL's text format. */
+/** The store's text: SQLite's column, PostgreSQL's text format; of BYTES the bytes themselves. */
 MC_API mc_str mc_db_col_text(mc_db_rows *rows, size_t col);
 MC_API mc_uuid mc_db_col_uuid(mc_db_rows *rows, size_t col);
 MC_API mc_time mc_db_col_time(mc_db_rows *rows, size_t col);
