@@ -146,15 +146,8 @@ static mc_code change_run(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
 static mc_code change(sql_store *self, mc_db_conn *conn, mc_ctx *ctx, change_call *call,
                       mc_err *err)
 {
-    mc_db_conn *bound = ctx->conn;
-    mc_code rc;
-
-    if (conn)
-        return change_run(conn, ctx, call, err);
-    ctx->conn = NULL; /* the writer brings its own */
-    rc = mc_db_write(self->db, ctx, change_run, call, err);
-    ctx->conn = bound;
-    return rc;
+    return conn ? change_run(conn, ctx, call, err)
+                : mc_db_write(self->db, ctx, change_run, call, err);
 }
 
 static mc_code sql_grant(void *store, mc_db_conn *conn, mc_ctx *ctx,
