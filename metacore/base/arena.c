@@ -5,21 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_BLOCK_BYTES ((size_t)4096)
-#define BLOCK_BYTES_MAX ((size_t)256 << 10)
-#define ALIGNMENT alignof(max_align_t)
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+/* Under the address sanitizer what was not given out may not be touched. */
+#ifndef ASAN_POISON_MEMORY_REGION
+#define ASAN_POISON_MEMORY_REGION(ptr, size) ((void)(ptr), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(ptr, size) ((void)(ptr), (void)(size))
+#endif
+
+#define ALIGN alignof(max_align_t)
+#define FIRST_BLOCK ((size_t)4096)
+#define BLOCK_MAX ((size_t)256 << 10)
 
 typedef struct block {
-    struct block *next; /* the one before it in time */
-    size_t size;
-    size_t used;
-    alignas(max_align_t) char bytes[];
+    struct block *next; /* the older one */
+    size_t cap;
+    alignas(max_align_t) char data[];
 } block;
 
 struct mc_arena {
-    block *current; /* newest; the first block is the list's last */
+    char *at;     /* where the next piece goes */
+    char *end;    /* of the newest block */
+    block *head;  /* newest */
+    block *first; /* kept by a reset; NULL when the first piece was an unusually large one */
+    size_t used;
     size_t budget;
-    size_t given; /* bytes given out, aligned */
 };
 
 mc_arena *mc_arena_new(size_t budget_bytes)
@@ -31,13 +46,14 @@ mc_arena *mc_arena_new(size_t budget_bytes)
     return arena;
 }
 
-static void free_until(mc_arena *arena, const block *keep)
+static void blocks_free(mc_arena *arena, const block *kept)
 {
-    while (arena->current && arena->current != keep) {
-        block *gone = arena->current;
+    block *next;
 
-        arena->current = gone->next;
-        free(gone);
+    for (block *b = arena->head; b; b = next) {
+        next = b->next;
+        if (b != kept)
+            free(b);
     }
 }
 
@@ -45,64 +61,86 @@ void mc_arena_free(mc_arena *arena)
 {
     if (!arena)
         return;
-    free_until(arena, NULL);
+    blocks_free(arena, NULL);
     free(arena);
 }
 
 void mc_arena_reset(mc_arena *arena)
 {
-    block *first = arena->current;
+    block *kept = arena->first;
 
-    while (first && first->next)
-        first = first->next;
-    free_until(arena, first);
-    if (first)
-        first->used = 0;
-    arena->given = 0;
+    blocks_free(arena, kept);
+    arena->head = kept;
+    arena->used = 0;
+    arena->at = arena->end = NULL;
+    if (kept) {
+        kept->next = NULL;
+        arena->at = kept->data;
+        arena->end = kept->data + kept->cap;
+        ASAN_POISON_MEMORY_REGION(kept->data, kept->cap);
+    }
 }
 
 size_t mc_arena_used(const mc_arena *arena)
 {
-    return arena->given;
+    return arena->used;
 }
 
-static bool add_block(mc_arena *arena, size_t at_least)
+/* What size takes here: whole units, at least one, so that every piece is unique. */
+static inline size_t rounded(size_t size)
 {
-    size_t size = arena->current ? arena->current->size * 2 : FIRST_BLOCK_BYTES;
+    return size ? (size + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
+}
+
+/*
+ * A new block for at least size bytes. Blocks double, so that their number stays logarithmic. A
+ * piece larger than a block gets one of its own, behind the newest, whose rest stays in use.
+ */
+static void *alloc_slow(mc_arena *arena, size_t size)
+{
+    size_t cap = arena->head ? arena->head->cap * 2 : FIRST_BLOCK;
     block *fresh;
 
-    size = size > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : size;
-    size = size < at_least ? at_least : size;
-    fresh = malloc(sizeof(*fresh) + size);
+    if (cap > BLOCK_MAX)
+        cap = BLOCK_MAX;
+    if (size > cap)
+        cap = size;
+    fresh = malloc(sizeof(*fresh) + cap); /* size is at most SIZE_MAX / 2 */
     if (!fresh)
-        return false;
-    fresh->next = arena->current;
-    fresh->size = size;
-    fresh->used = 0;
-    arena->current = fresh;
-    return true;
+        return NULL;
+    fresh->cap = cap;
+    ASAN_POISON_MEMORY_REGION(fresh->data, cap);
+    arena->used += size;
+    if (arena->head && size == cap) {
+        fresh->next = arena->head->next;
+        arena->head->next = fresh;
+        return fresh->data;
+    }
+    fresh->next = arena->head;
+    if (!arena->head && cap <= BLOCK_MAX)
+        arena->first = fresh;
+    arena->head = fresh;
+    arena->at = fresh->data + size;
+    arena->end = fresh->data + cap;
+    return fresh->data;
 }
 
 void *mc_arena_alloc(mc_arena *arena, size_t size)
 {
-    block *current = arena->current;
-    size_t aligned;
-    void *piece;
+    size_t room = rounded(size);
+    void *piece = arena->at;
 
-    if (size > arena->budget)
-        return NULL; /* also keeps the rounding below from overflowing */
-    aligned = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    aligned = aligned ? aligned : ALIGNMENT;
-    if (aligned > arena->budget - arena->given)
+    if (MC_UNLIKELY(size > SIZE_MAX / 2 || room > arena->budget - arena->used))
         return NULL;
-    if (!current || aligned > current->size - current->used) {
-        if (!add_block(arena, aligned))
+    if (MC_LIKELY(room <= (size_t)(arena->end - arena->at))) {
+        arena->at += room;
+        arena->used += room;
+    } else {
+        piece = alloc_slow(arena, room);
+        if (!piece)
             return NULL;
-        current = arena->current;
     }
-    piece = current->bytes + current->used;
-    current->used += aligned;
-    arena->given += aligned;
+    ASAN_UNPOISON_MEMORY_REGION(piece, size);
     return piece;
 }
 
@@ -115,44 +153,42 @@ void *mc_arena_zalloc(mc_arena *arena, size_t size)
 
 void *mc_arena_calloc(mc_arena *arena, size_t count, size_t size)
 {
-    size_t bytes;
+    size_t total;
 
-    if (__builtin_mul_overflow(count, size, &bytes))
-        return NULL;
-    return mc_arena_zalloc(arena, bytes);
+    return __builtin_mul_overflow(count, size, &total) ? NULL : mc_arena_zalloc(arena, total);
 }
 
 void *mc_arena_realloc(mc_arena *arena, void *old, size_t old_size, size_t new_size)
 {
-    block *current = arena->current;
-    size_t held = (old_size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    size_t wanted;
+    size_t old_room = rounded(old_size), new_room = rounded(new_size), more;
     void *piece;
 
-    held = held ? held : ALIGNMENT;
-    if (old && new_size <= old_size)
-        return old;
-    if (old && new_size <= arena->budget && (char *)old + held == current->bytes + current->used) {
-        wanted = (new_size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-        if (wanted - held <= current->size - current->used &&
-            wanted - held <= arena->budget - arena->given) {
-            current->used += wanted - held;
-            arena->given += wanted - held;
-            return old;
+    if (!old || new_size > SIZE_MAX / 2)
+        return mc_arena_alloc(arena, new_size);
+    more = new_room > old_room ? new_room - old_room : 0;
+    if (more == 0 ||
+        ((char *)old + old_room == arena->at && more <= (size_t)(arena->end - arena->at) &&
+         more <= arena->budget - arena->used)) {
+        if (more) {
+            arena->at += more;
+            arena->used += more;
         }
+        ASAN_UNPOISON_MEMORY_REGION(old, new_size);
+        return old;
     }
     piece = mc_arena_alloc(arena, new_size);
-    if (piece && old_size)
-        memcpy(piece, old, old_size);
-    return piece;
+    return piece ? memcpy(piece, old, old_size) : NULL;
 }
 
 mc_str mc_str_copy(mc_arena *arena, mc_str s)
 {
-    char *copy = s.len ? mc_arena_alloc(arena, s.len) : NULL;
+    char *copy;
 
+    if (s.len == 0)
+        return MC_STR("");
+    copy = mc_arena_alloc(arena, s.len);
     if (!copy)
-        return s.len ? mc_str_of(NULL, 0) : MC_STR("");
+        return mc_str_of(NULL, 0);
     memcpy(copy, s.ptr, s.len);
     return mc_str_of(copy, s.len);
 }
@@ -183,19 +219,17 @@ mc_str mc_str_lower(mc_arena *arena, mc_str s)
 mc_str mc_str_printf(mc_arena *arena, const char *fmt, ...)
 {
     va_list args, again;
-    mc_str out = {NULL, 0};
-    char *text;
+    char *text = NULL;
     int len;
 
     va_start(args, fmt);
     va_copy(again, args);
     len = vsnprintf(NULL, 0, fmt, args);
-    text = len >= 0 ? mc_arena_alloc(arena, (size_t)len + 1) : NULL;
-    if (text) {
-        (void)vsnprintf(text, (size_t)len + 1, fmt, again); /* measured just above */
-        out = mc_str_of(text, (size_t)len);
-    }
+    if (len >= 0)
+        text = mc_arena_alloc(arena, (size_t)len + 1);
+    if (text)
+        (void)vsnprintf(text, (size_t)len + 1, fmt, again); /* the length is known to fit */
     va_end(again);
     va_end(args);
-    return out;
+    return mc_str_of(text, text ? (size_t)len : 0);
 }

@@ -50,6 +50,20 @@ MC_TEST("the latest piece of an arena grows where it stands")
     mc_arena_free(arena);
 }
 
+MC_TEST("a piece larger than a block leaves the block's rest in use, and a reset gives it back")
+{
+    mc_arena *arena = mc_arena_new(0);
+    char *small = mc_arena_alloc(arena, 16), *large = mc_arena_alloc(arena, 1 << 20);
+
+    MC_REQUIRE(small && large);
+    memset(large, 1, 1 << 20);
+    MC_EXPECT(mc_arena_alloc(arena, 16) == small + 16);
+    mc_arena_reset(arena);
+    MC_EXPECT(mc_arena_alloc(arena, 16) == small);
+    MC_EXPECT_EQ(mc_arena_used(arena), 16);
+    mc_arena_free(arena);
+}
+
 static void write_all(mc_buf *buf)
 {
     mc_buf_clear(buf);

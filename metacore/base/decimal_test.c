@@ -3,6 +3,8 @@
 
 #include "mc_test.h"
 
+#include <stdio.h>
+
 MC_TEST("numbers become canonical or are refused for what they are")
 {
     static const struct {
@@ -27,6 +29,23 @@ MC_TEST("numbers become canonical or are refused for what they are")
         {"0.00001", 18, 4, MC_DECIMAL_TOO_PRECISE, NULL},
         {"1e-99999999", 18, 4, MC_DECIMAL_TOO_PRECISE, NULL},
         {"9007199254740993", 0, 0, MC_DECIMAL_OK, "9007199254740993"},
+        {"1000e-3", 18, 4, MC_DECIMAL_OK, "1"},
+        {"0.0000000000123e12", 18, 4, MC_DECIMAL_OK, "12.3"},
+        {"9999e-3", 4, 3, MC_DECIMAL_OK, "9.999"},
+        {"9999e-2", 4, 3, MC_DECIMAL_OUT_OF_RANGE, NULL},
+        {"0.5", 3, 3, MC_DECIMAL_OK, "0.5"},
+        {"1", 3, 3, MC_DECIMAL_OUT_OF_RANGE, NULL},
+        {"-1e63", 0, 0, MC_DECIMAL_OK,
+         "-1000000000000000000000000000000000000000000000000000000000000000"},
+        {"1e64", 0, 0, MC_DECIMAL_OUT_OF_RANGE, NULL},
+        {"1e-65", 0, 0, MC_DECIMAL_TOO_PRECISE, NULL},
+        {"1.0000000000000000000000000000000000000000000000000000000000000001", 0, 0,
+         MC_DECIMAL_TOO_PRECISE, NULL},
+        {"1e-", 18, 4, MC_DECIMAL_MALFORMED, NULL},
+        {"1.e3", 18, 4, MC_DECIMAL_MALFORMED, NULL},
+        {"--1", 18, 4, MC_DECIMAL_MALFORMED, NULL},
+        {"+1", 18, 4, MC_DECIMAL_MALFORMED, NULL},
+        {"1,5", 18, 4, MC_DECIMAL_MALFORMED, NULL},
         {"", 18, 4, MC_DECIMAL_MALFORMED, NULL},
         {"-", 18, 4, MC_DECIMAL_MALFORMED, NULL},
         {".5", 18, 4, MC_DECIMAL_MALFORMED, NULL},
@@ -63,6 +82,10 @@ MC_TEST("decimals compare and add as numbers")
         {"-0", "0", "0", 0},           {"99999999999999.9999", "0.0001", "100000000000000", 1},
         {"1", "-0.0001", "0.9999", 1}, {"5", "-7.25", "-2.25", 1},
         {"-5", "7.25", "2.25", -1},    {"007", "7", "14", 0},
+        {"1e3", "999", "1999", 1},     {"100e-2", "1.00", "2", 0},
+        {"-1e3", "-999", "-1999", -1}, {"0e9", "-0.0", "0", 0},
+        {"0.01", "0.001", "0.011", 1}, {"-0.5", "0", "-0.5", -1},
+        {"12", "123", "135", -1},      {"1e-3", "-1e-3", "0", 1},
     };
 
     for (size_t i = 0; i < MC_LEN(cases); i++) {
@@ -77,4 +100,55 @@ MC_TEST("decimals compare and add as numbers")
         MC_EXPECT_Z(mc_buf_get(&out), cases[i].sum);
         mc_buf_deinit(&out);
     }
+}
+
+MC_TEST("an exponent is not cut, however many zeros make up for it")
+{
+    static char text[8000];
+    mc_arena *arena = mc_arena_new(0);
+    mc_str out;
+    int len = snprintf(text, sizeof(text), "0.%05000d1e50000", 0);
+
+    MC_EXPECT_EQ(mc_decimal_parse(arena, mc_str_of(text, (size_t)len), 18, 4, &out),
+                 MC_DECIMAL_OUT_OF_RANGE);
+    len = snprintf(text, sizeof(text), "0.%05000d1e5001", 0);
+    MC_EXPECT_EQ(mc_decimal_parse(arena, mc_str_of(text, (size_t)len), 18, 4, &out), MC_DECIMAL_OK);
+    MC_EXPECT_Z(out, "1");
+    mc_arena_free(arena);
+}
+
+MC_TEST("a sum that cannot be written, or of what is no number, fails its buffer")
+{
+    static const struct {
+        const char *name, *a, *b;
+        bool is_sum;
+    } cases[] = {
+        {"just fits", "1e1000", "1e-20", true},
+        {"too many digits", "1e1000", "1e-30", false},
+        {"a huge exponent", "1", "1e999999999999999999999", false},
+        {"a tiny one", "1e-999999999999999999999", "1", false},
+        {"zero with a huge exponent", "0e999999999", "1", true},
+        {"text", "1", "one", false},
+        {"nothing", "", "1", false},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_buf out;
+
+        MC_CASE(cases[i].name);
+        mc_buf_init(&out, 0);
+        mc_decimal_add(&out, mc_z(cases[i].a), mc_z(cases[i].b));
+        MC_EXPECT_EQ(mc_buf_failed(&out), !cases[i].is_sum);
+        mc_buf_deinit(&out);
+    }
+}
+
+MC_TEST("a decimal without memory says so")
+{
+    mc_arena *arena = mc_arena_new(1);
+    mc_str out = MC_STR("untouched");
+
+    MC_EXPECT_EQ(mc_decimal_parse(arena, MC_STR("1.5"), 18, 4, &out), MC_DECIMAL_NO_MEMORY);
+    MC_EXPECT_Z(out, "untouched");
+    mc_arena_free(arena);
 }

@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/base/json.h"
 
+#include "metacore/base/text_internal.h"
 #include "metacore/base/utf8.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* 1: the byte cannot stand as it is; 2: it may begin U+2028 or U+2029; 4: it begins more UTF-8. */
-static const unsigned char special[256] = {
-    [0] = 1,   [1] = 1,    [2] = 1,   [3] = 1,   [4] = 1,   [5] = 1,  [6] = 1,  [7] = 1,
-    [8] = 1,   [9] = 1,    [10] = 1,  [11] = 1,  [12] = 1,  [13] = 1, [14] = 1, [15] = 1,
-    [16] = 1,  [17] = 1,   [18] = 1,  [19] = 1,  [20] = 1,  [21] = 1, [22] = 1, [23] = 1,
-    [24] = 1,  [25] = 1,   [26] = 1,  [27] = 1,  [28] = 1,  [29] = 1, [30] = 1, [31] = 1,
-    ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1, ['&'] = 1,
-};
+/* ---- strings ---- */
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
+/* The first byte from at that cannot be copied unseen. */
+static size_t skip_plain(mc_str s, size_t at)
+{
+    while (s.len - at >= sizeof(uint64_t)) {
+        uint64_t word = mc__load8(s.ptr + at);
+        /* '<' and '>' differ in one bit, as do '"' and '&'. */
+        uint64_t angle = mc__bytes_equal(word & ~(MC__ONES * 0x02), '<');
+        uint64_t quote = mc__bytes_equal(word & ~(MC__ONES * 0x04), '"');
+        uint64_t stop = mc__bytes_below(word, 0x20) | mc__bytes_equal(word, '\\') | angle | quote |
+                        (word & MC__HIGHS);
+
+        if (stop)
+            return at + mc__first_byte(stop);
+        at += sizeof(word);
+    }
+    while (at < s.len && is_plain((unsigned char)s.ptr[at]))
+        at++;
+    return at;
+}
 
 static void write_escape(mc_buf *out, uint32_t c)
 {
@@ -61,62 +81,136 @@ static void write_odd(mc_buf *out, mc_str s, size_t *at)
 
 void mc_json_write_str(mc_buf *out, mc_str s)
 {
-    size_t from = 0, at = 0;
+    size_t from = 0, at = skip_plain(s, 0);
+    char *room;
 
+    if (at == s.len) { /* the usual text: one copy */
+        room = mc_buf_reserve(out, s.len + 2);
+        if (!room)
+            return;
+        room[0] = '"';
+        if (s.len > 0)
+            memcpy(room + 1, s.ptr, s.len);
+        room[s.len + 1] = '"';
+        mc_buf_commit(out, s.len + 2);
+        return;
+    }
     mc_buf_char(out, '"');
     while (at < s.len) {
-        unsigned char c = (unsigned char)s.ptr[at];
-
-        if (c < 0x80 && !special[c]) {
-            at++;
-            continue;
-        }
         mc_buf_bytes(out, s.ptr + from, at - from);
         write_odd(out, s, &at);
         from = at;
+        at = skip_plain(s, at);
     }
     mc_buf_bytes(out, s.ptr + from, at - from);
     mc_buf_char(out, '"');
 }
 
-/* "1.5e+21" as JavaScript and the wire contract write it: no padding zeros in the exponent. */
-static void write_exponent(mc_buf *out, const char *text)
-{
-    const char *e = strchr(text, 'e');
-    const char *digits = e + 2;
+/* ---- numbers ---- */
 
-    while (*digits == '0')
-        digits++;
-    mc_buf_bytes(out, text, (size_t)(e - text) + 2);
-    mc_buf_str(out, mc_z(digits));
+/* 0.d1 d2 … dn times 10^point. */
+typedef struct shortest {
+    char digits[20];
+    int count;
+    int point;
+} shortest;
+
+static void strip_zeros(shortest *s)
+{
+    while (s->count > 1 && s->digits[s->count - 1] == '0')
+        s->count--;
+}
+
+/*
+ * The usual numbers: m / 10^k with few digits. Quotients of exact doubles are rounded once, so an
+ * equal one proves that m e-k reads back as v; and no two decimals of 15 digits read as the same
+ * double, so that it is the shortest and nearest.
+ */
+static bool shorten_simple(double v, shortest *out)
+{
+    double power = 1;
+
+    for (int k = 0; k <= 15 && v * power < 1e15; k++, power *= 10) {
+        double m = (double)(int64_t)(v * power + 0.5);
+
+        if (m / power != v)
+            continue;
+        out->count = snprintf(out->digits, sizeof(out->digits), "%lld", (long long)m);
+        out->point = out->count - k;
+        strip_zeros(out);
+        return true;
+    }
+    return false;
+}
+
+/* As many digits as it takes: 15 are always right for a normal number that has no more. */
+static void shorten(double v, shortest *out)
+{
+    int digits = v < DBL_MIN ? 1 : DBL_DIG;
+    char text[40];
+
+    do {
+        (void)snprintf(text, sizeof(text), "%.*e", digits - 1, v); /* at most 24 bytes */
+    } while (strtod(text, NULL) != v && ++digits <= 17);
+    out->count = 0;
+    for (const char *c = text; *c != 'e'; c++) {
+        if (*c >= '0' && *c <= '9') /* all but the locale's point */
+            out->digits[out->count++] = *c;
+    }
+    out->point = 1 + (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+    strip_zeros(out);
+}
+
+static void write_digits(mc_buf *out, const shortest *s)
+{
+    for (int i = s->point; i <= 0; i++)
+        mc_buf_str(out, i == s->point ? MC_STR("0.") : MC_STR("0"));
+    for (int i = 0; i < s->count; i++) {
+        if (i > 0 && i == s->point)
+            mc_buf_char(out, '.');
+        mc_buf_char(out, s->digits[i]);
+    }
+    for (int i = s->count; i < s->point; i++)
+        mc_buf_char(out, '0');
+}
+
+static void write_scientific(mc_buf *out, const shortest *s)
+{
+    int exponent = s->point - 1;
+
+    mc_buf_char(out, s->digits[0]);
+    if (s->count > 1) {
+        mc_buf_char(out, '.');
+        mc_buf_bytes(out, s->digits + 1, (size_t)s->count - 1);
+    }
+    mc_buf_str(out, exponent < 0 ? MC_STR("e-") : MC_STR("e+"));
+    mc_buf_i64(out, exponent < 0 ? -exponent : exponent);
 }
 
 void mc_json_write_double(mc_buf *out, double v)
 {
     double magnitude = fabs(v);
-    char text[64];
-    int precision = 0;
+    shortest s;
 
     if (!isfinite(v)) {
         mc_buf_lit(out, "null");
         return;
     }
-    if (v == 0) {
-        mc_buf_char(out, '0');
+    if (magnitude < 1e15 && (double)(int64_t)v == v) {
+        mc_buf_i64(out, (int64_t)v); /* also -0 as 0 */
         return;
     }
-    do {
-        (void)snprintf(text, sizeof(text), "%.*e", precision, v); /* at most 25 bytes */
-    } while (strtod(text, NULL) != v && ++precision < 17);
-    if (magnitude < 1e-6 || magnitude >= 1e21) {
-        write_exponent(out, text);
-        return;
-    }
-    /* The same digits without the exponent. */
-    precision -= (int)strtol(strchr(text, 'e') + 1, NULL, 10);
-    (void)snprintf(text, sizeof(text), "%.*f", precision > 0 ? precision : 0, v);
-    mc_buf_str(out, mc_z(text));
+    if (!shorten_simple(magnitude, &s))
+        shorten(magnitude, &s);
+    if (v < 0)
+        mc_buf_char(out, '-');
+    if (magnitude < 1e-6 || magnitude >= 1e21)
+        write_scientific(out, &s);
+    else
+        write_digits(out, &s);
 }
+
+/* ---- values ---- */
 
 static void write_members(mc_buf *out, const mc_json_member *members, size_t count,
                           mc_arena *scratch, bool is_sorted);

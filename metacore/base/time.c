@@ -79,11 +79,12 @@ static void digits(char *out, unsigned width, uint64_t v)
 }
 
 /* Beyond the years 1 to 9999 there is no text of fixed width. */
+static const mc_time first_time = INT64_C(-62135596800000000);
+static const mc_time last_time = INT64_C(253402300799999999);
+
 static mc_time clamp(mc_time t)
 {
-    static const mc_time first = INT64_C(-62135596800000000), last = INT64_C(253402300799999999);
-
-    return t < first ? first : t > last ? last : t;
+    return t < first_time ? first_time : t > last_time ? last_time : t;
 }
 
 static int64_t floor_days(mc_time t, int64_t *out_us_of_day)
@@ -227,6 +228,7 @@ bool mc_time_parse(mc_str text, mc_time *out)
     uint32_t hour, minute, second;
     int64_t days, fraction_us = 0, offset_us;
     size_t pos = 19;
+    mc_time t;
 
     if (text.len < 20 || !parse_day(text, &days) ||
         (text.ptr[10] != 'T' && text.ptr[10] != 't' && text.ptr[10] != ' ') ||
@@ -238,8 +240,10 @@ bool mc_time_parse(mc_str text, mc_time *out)
         return false;
     if (!parse_offset(text, pos, &offset_us))
         return false;
-    *out = days * MC_TIME_US_PER_DAY +
-           (((int64_t)hour * 60 + minute) * 60 + second) * MC_TIME_US_PER_S + fraction_us -
-           offset_us;
+    t = days * MC_TIME_US_PER_DAY +
+        (((int64_t)hour * 60 + minute) * 60 + second) * MC_TIME_US_PER_S + fraction_us - offset_us;
+    if (t < first_time || t > last_time) /* in UTC it is another year */
+        return false;
+    *out = t;
     return true;
 }

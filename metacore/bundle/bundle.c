@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/bundle/bundle.h"
 
+#include "metacore/base/utf8.h"
 #include "metacore/bundle/bundle_internal.h"
 
 #include <sodium.h>
@@ -39,6 +40,8 @@ static mc_code check_name(mc_str name, mc_err *err)
     if (name.len == 0 || name.len > MC_BUNDLE_NAME_MAX)
         return mc_fail(err, MC_INVALID, "bundle: an entry's name is empty or longer than %d bytes",
                        MC_BUNDLE_NAME_MAX);
+    if (!mc_utf8_is_valid(name))
+        return mc_fail(err, MC_INVALID, "bundle: an entry's name is not UTF-8");
     if (name.ptr[0] == '/')
         return mc_fail(err, MC_INVALID, "bundle: absolute path \"%.*s\"", MC_FMT(name));
     for (size_t i = 0; i < name.len; i++) {
@@ -49,6 +52,8 @@ static mc_code check_name(mc_str name, mc_err *err)
                            "bundle: a character in an entry's name that may not "
                            "stand there");
     }
+    if (name.ptr[name.len - 1] == '/')
+        return mc_fail(err, MC_INVALID, "bundle: file \"%.*s\" has a folder's name", MC_FMT(name));
     while (mc_str_split(&rest, '/', &part)) {
         if (mc_str_eq(part, MC_STR("..")))
             return mc_fail(err, MC_INVALID, "bundle: path traversal in \"%.*s\"", MC_FMT(name));

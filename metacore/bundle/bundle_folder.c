@@ -22,6 +22,8 @@ static mc_code read_whole(int fd, size_t size, mc_arena *arena, mc_str *out, mc_
     while (got < size) {
         ssize_t n = read(fd, bytes + got, size - got);
 
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n < 0)
             return mc_fail_errno(err, MC_IO, errno, "bundle");
         if (n == 0)

@@ -10,6 +10,7 @@ typedef struct reader {
     mc_str tar;
     size_t at;
     mc__bundle_builder *b;
+    size_t headers;   /* seen so far, of every type */
     mc_str long_name; /* from a pax header, for the next entry */
 } reader;
 
@@ -92,6 +93,16 @@ static mc_code read_pax(reader *r, mc_str data, mc_err *err)
     return MC_OK;
 }
 
+/* For all that follow: a comment of git's is fine, one name for all entries is not. */
+static mc_code read_global(reader *r, mc_str data, mc_err *err)
+{
+    mc_code rc = read_pax(r, data, err);
+
+    if (rc == MC_OK && r->long_name.len)
+        return mc_fail(err, MC_INVALID, "bundle: tar: a global pax header that changes names");
+    return rc;
+}
+
 static mc_code read_entry(reader *r, const char *block, mc_str data, mc_err *err)
 {
     char type = block[156];
@@ -101,7 +112,7 @@ static mc_code read_entry(reader *r, const char *block, mc_str data, mc_err *err
     if (type == 'x')
         return read_pax(r, data, err);
     if (type == 'g')
-        return MC_OK; /* says nothing about names */
+        return read_global(r, data, err);
     rc = copy_name(r, block, &name, err);
     if (rc != MC_OK)
         return rc;
@@ -121,13 +132,17 @@ mc_code mc__tar_read(mc_str tar, mc__bundle_builder *b, mc_err *err)
     mc_code rc = MC_OK;
 
     while (rc == MC_OK) {
-        const char *block = tar.ptr + r.at;
+        const char *block;
         uint64_t size;
 
         if (tar.len - r.at < BLOCK)
             return mc_fail(err, MC_INVALID, "bundle: tar: the archive ends too early");
+        block = tar.ptr + r.at;
         if (is_zero(block))
             break;
+        if (r.headers++ == 2 * MC_BUNDLE_ENTRIES_MAX)
+            return mc_fail(err, MC_TOO_LARGE, "bundle: more than %d entries",
+                           MC_BUNDLE_ENTRIES_MAX);
         if (!is_checksum_right(block) || !octal(field(block, 124, 12), &size))
             return mc_fail(err, MC_INVALID, "bundle: tar: a malformed header");
         r.at += BLOCK;
@@ -138,6 +153,8 @@ mc_code mc__tar_read(mc_str tar, mc__bundle_builder *b, mc_err *err)
         if (r.at > tar.len)
             return mc_fail(err, MC_INVALID, "bundle: tar: the archive ends too early");
     }
+    if (rc == MC_OK && r.long_name.len)
+        return mc_fail(err, MC_INVALID, "bundle: tar: a pax header that names nothing");
     for (; rc == MC_OK && r.at < tar.len; r.at++) {
         if (tar.ptr[r.at])
             return mc_fail(err, MC_INVALID, "bundle: tar: bytes after the archive's end");

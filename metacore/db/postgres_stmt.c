@@ -229,7 +229,7 @@ static mc_code run_prepared(mc__pg_conn *conn, mc_str sql, const params *p, size
                             PGresult **out, mc_err *err)
 {
     bool is_again = false, is_retry = false;
-    mc__pg_stmt *stmt;
+    mc__pg_stmt *stmt = NULL;
     mc_code rc;
 
     do {

@@ -41,8 +41,8 @@ static void sum_step(sqlite3_context *context, int count, sqlite3_value **values
     mc_buf next;
 
     (void)count;
-    if (!sum || sqlite3_value_type(values[0]) == SQLITE_NULL)
-        return;
+    if (!sum || mc_buf_failed(sum) || sqlite3_value_type(values[0]) == SQLITE_NULL)
+        return; /* a failed sum stays failed: the next row must not begin a new one */
     mc_buf_init(&next, 0);
     mc_decimal_add(&next, sum->len ? mc_buf_get(sum) : MC_STR("0"), text_of(values[0]));
     mc_buf_deinit(sum);
@@ -58,7 +58,7 @@ static void sum_final(sqlite3_context *context)
         return;
     }
     if (mc_buf_failed(sum))
-        sqlite3_result_error_nomem(context);
+        sqlite3_result_error(context, "a sum of what is no decimal, or is too long", -1);
     else if (sum->len == 0)
         sqlite3_result_null(context);
     else

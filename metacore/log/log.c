@@ -5,6 +5,7 @@
 #include "metacore/base/json.h"
 #include "metacore/base/time.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,9 +15,9 @@
 /* What a logger and its children share. */
 typedef struct sink {
     atomic_int refs;
-    atomic_int level; /* relaxed is enough: a line more or less around a change is fine */
+    atomic_int level;  /* relaxed is enough: a line more or less around a change is fine */
+    atomic_int format; /* as level */
     int fd;
-    mc_log_format format;
 } sink;
 
 struct mc_log {
@@ -48,7 +49,7 @@ mc_code mc_log_new(const mc_log_config *config, mc_log **out, mc_err *err)
     atomic_init(&s->refs, 1);
     atomic_init(&s->level, (int)config->level);
     s->fd = config->fd ? config->fd : STDOUT_FILENO;
-    s->format = config->format;
+    atomic_init(&s->format, (int)config->format);
     atomic_init(&log->refs, 1);
     log->sink = s;
     *out = log;
@@ -137,6 +138,12 @@ void mc_log_set_level(mc_log *log, mc_log_level level)
 {
     if (log)
         atomic_store_explicit(&log->sink->level, (int)level, memory_order_relaxed);
+}
+
+void mc_log_set_format(mc_log *log, mc_log_format format)
+{
+    if (log)
+        atomic_store_explicit(&log->sink->format, (int)format, memory_order_relaxed);
 }
 
 bool mc_log_is_on(const mc_log *log, mc_log_level level)
@@ -231,7 +238,9 @@ static void write_kv(mc_buf *out, mc_log_format format, const mc_kv *kv)
 static void write_line(mc_buf *out, const mc_log *log, mc_log_level level, const char *event,
                        const mc_kv *kvs, size_t count)
 {
-    mc_log_format format = log->sink->format;
+    /* Read once: a line is of one format. */
+    mc_log_format format =
+        (mc_log_format)atomic_load_explicit(&log->sink->format, memory_order_relaxed);
     mc_str name = mc_z(level_names[level]);
 
     mc_buf_str(out, format == MC_LOG_JSON ? MC_STR("{\"time\":\"") : MC_STR("time="));
@@ -247,18 +256,41 @@ static void write_line(mc_buf *out, const mc_log *log, mc_log_level level, const
     mc_buf_str(out, format == MC_LOG_JSON ? MC_STR("}\n") : MC_STR("\n"));
 }
 
+/* One call for the line, so that lines of several threads do not mix; a pipe may take it in parts.
+ */
+static void send(int fd, mc_str line)
+{
+    while (line.len > 0) {
+        ssize_t n = write(fd, line.ptr, line.len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* there is nowhere to say that logging failed */
+        line = mc_str_slice(line, (size_t)n, line.len);
+    }
+}
+
 void mc_log_write(mc_log *log, mc_log_level level, const char *event, const mc_kv *kvs,
                   size_t count)
 {
-    /* One buffer per thread, kept: a line costs no allocation after the first. */
-    static _Thread_local char room[2048];
+    /* On the thread's stack until it grows: most lines cost no allocation. */
+    char room[2048];
     mc_buf line;
 
     if (!mc_log_is_on(log, level))
         return;
     mc_buf_init_borrowed(&line, room, sizeof(room), LINE_BYTES_MAX);
     write_line(&line, log, level, event, kvs, count);
-    if (!mc_buf_failed(&line) && write(log->sink->fd, line.ptr, line.len) < 0)
-        return; /* there is nowhere to say that logging failed */
+    if (mc_buf_failed(&line)) {
+        const mc_kv why = MC_KV_BOOL("truncated", true);
+
+        /* Too long, or no memory: that it happened fits into room, what was said does not. */
+        mc_buf_deinit(&line);
+        mc_buf_init_borrowed(&line, room, sizeof(room), sizeof(room));
+        write_line(&line, log, level, event, &why, 1);
+    }
+    if (!mc_buf_failed(&line))
+        send(log->sink->fd, mc_buf_get(&line));
     mc_buf_deinit(&line);
 }

@@ -56,7 +56,7 @@ typedef struct mc_kv {
 #define MC_KV_I64(k, v) ((mc_kv){.key = (k), .kind = MC_KV_KIND_I64, .i64 = (int64_t)(v)})
 #define MC_KV_BOOL(k, v) ((mc_kv){.key = (k), .kind = MC_KV_KIND_BOOL, .i64 = (v)})
 #define MC_KV_UUID(k, v) ((mc_kv){.key = (k), .kind = MC_KV_KIND_UUID, .uuid = (v)})
-/** The error's code and message as one text: "not_found: …". */
+/** The error's message. */
 #define MC_KV_ERR(k, e) MC_KV_STR(k, mc_z((e)->msg))
 
 MC_API MC_MUST_USE mc_code mc_log_new(const mc_log_config *config, mc_log **out, mc_err *err);
@@ -68,6 +68,8 @@ MC_API mc_log *mc_log_ref(mc_log *log);
 MC_API void mc_log_unref(mc_log *log);
 
 MC_API void mc_log_set_level(mc_log *log, mc_log_level level);
+/** Both hold for log, its parents and its children: they share them. */
+MC_API void mc_log_set_format(mc_log *log, mc_log_format format);
 MC_API bool mc_log_is_on(const mc_log *log, mc_log_level level);
 
 /** debug, info, warn, warning, error in any case, trimmed; else false. */
@@ -75,6 +77,7 @@ MC_API bool mc_log_level_parse(mc_str text, mc_log_level *out);
 /** json or text in any case. */
 MC_API bool mc_log_format_parse(mc_str text, mc_log_format *out);
 
+/** A line that is too long is written without its attributes, as truncated. */
 MC_API void mc_log_write(mc_log *log, mc_log_level level, const char *event, const mc_kv *kvs,
                          size_t count);
 

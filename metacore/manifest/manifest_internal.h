@@ -14,4 +14,8 @@ const mc_json *mc__at(const mc_json *array, size_t i);
 /* manifest_shape.c: every known key has its type. INVALID names the path. */
 mc_code mc__manifest_check_shape(const mc_json *root, mc_err *err);
 
+#define MC__REGEX_WHY_BYTES 128
+/* manifest_regex.c: whether RE2 would compile pattern; if not, why says what is wrong. */
+bool mc__regex_compiles(mc_str pattern, char why[MC__REGEX_WHY_BYTES]);
+
 #endif

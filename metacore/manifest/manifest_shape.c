@@ -31,6 +31,7 @@ typedef struct field {
         NULL, STR, NULL                                                                            \
     }
 
+static const field anything[] = {END};
 static const field option[] = {{"value", ANY, NULL}, {"label", STR, NULL}, END};
 static const field module[] = {{"key", STR, NULL}, {"label", STR, NULL}, END};
 static const field nav_item[] = {{"title", STR, NULL},
@@ -90,7 +91,7 @@ static const field tool[] = {{"id", STR, NULL},
                              {"endpoint", STR, NULL},
                              {"method", STR, NULL},
                              {"auto_create_record", STR, NULL},
-                             {"settings", ANY, NULL},
+                             {"settings", OBJECT, anything},
                              {"timeout", INT, NULL},
                              {"cache_ttl", INT, NULL},
                              {"priority", INT, NULL},
@@ -183,6 +184,7 @@ static const field manifest[] = {{"key", STR, NULL},
                                  {"readme", STR, NULL},
                                  {"screenshots", LIST, NULL},
                                  {"features", LIST, NULL},
+                                 {"price", STR, NULL},
                                  END};
 
 /* ---- walking ---- */
@@ -249,7 +251,7 @@ static mc_code check_list(const mc_json *value, const field *of, path *at, mc_er
 
         if (of)
             rc = item->kind == MC_JSON_NULL ? MC_OK : check_struct(item, of, at, err);
-        else if (item->kind != MC_JSON_STRING)
+        else if (item->kind != MC_JSON_STRING && item->kind != MC_JSON_NULL)
             rc = wrong(item, at, "text", err);
         leave(at, before);
     }

@@ -9,9 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #define MESSAGE_BYTES 1024
 
 typedef struct checker {
@@ -193,52 +190,32 @@ static void check_identity(checker *c, mc_str kernel_version)
 
 /* ---- rules 4 to 9: models ---- */
 
-/* What RE2 has: no backreferences and no looking around, so that matching is bounded there too. */
-static bool compiles(mc_str pattern, char why[128])
+/* Exactly, where both are decimals of a size that columns can hold. */
+static bool is_greater(checker *c, mc_str a, mc_str b)
 {
-    PCRE2_SIZE offset;
-    int code;
-    uint32_t backrefs = 0;
-    pcre2_code *compiled;
+    mc_str low, high;
+    double x, y;
 
-    if (mc_str_find(pattern, MC_STR("(?=")) < pattern.len ||
-        mc_str_find(pattern, MC_STR("(?!")) < pattern.len ||
-        mc_str_find(pattern, MC_STR("(?<=")) < pattern.len ||
-        mc_str_find(pattern, MC_STR("(?<!")) < pattern.len) {
-        (void)snprintf(why, 128, "invalid or unsupported Perl syntax");
-        return false;
-    }
-    compiled = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, PCRE2_UTF, &code, &offset, NULL);
-    if (!compiled) {
-        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)why, 128); /* cut when it is longer */
-        return false;
-    }
-    (void)pcre2_pattern_info(compiled, PCRE2_INFO_BACKREFMAX, &backrefs); /* cannot fail */
-    pcre2_code_free(compiled);
-    if (backrefs > 0)
-        (void)snprintf(why, 128, "invalid escape sequence: backreferences are not supported");
-    return backrefs == 0;
+    if (mc_decimal_parse(c->scratch, a, 0, 0, &low) == MC_DECIMAL_OK &&
+        mc_decimal_parse(c->scratch, b, 0, 0, &high) == MC_DECIMAL_OK)
+        return mc_decimal_cmp(low, high) > 0;
+    return mc_json_get_double(&(mc_json){.kind = MC_JSON_NUMBER, .as.number = a}, &x) &&
+           mc_json_get_double(&(mc_json){.kind = MC_JSON_NUMBER, .as.number = b}, &y) && x > y;
 }
 
 static void check_validation(checker *c, const mc_json *rule)
 {
     mc_str regex = mc__get_str(rule, "regex"), custom = mc__get_str(rule, "custom");
     const mc_json *min = mc__get(rule, "min"), *max = mc__get(rule, "max");
-    char why[128] = "";
+    char why[MC__REGEX_WHY_BYTES] = "";
 
     if (!rule)
         return;
-    if (regex.len && !compiles(regex, why))
+    if (regex.len && !mc__regex_compiles(regex, why))
         broken(c, ": validation: ", "regex %s does not compile: %s", quoted(c, regex), why);
-    if (min && max) {
-        mc_str low, high;
-
-        if (mc_decimal_parse(c->scratch, min->as.number, 0, 0, &low) == MC_DECIMAL_OK &&
-            mc_decimal_parse(c->scratch, max->as.number, 0, 0, &high) == MC_DECIMAL_OK &&
-            mc_decimal_cmp(low, high) > 0)
-            broken(c, ": validation: ", "min %.*s greater than max %.*s", MC_FMT(low),
-                   MC_FMT(high));
-    }
+    if (min && max && is_greater(c, min->as.number, max->as.number))
+        broken(c, ": validation: ", "min %.*s greater than max %.*s", MC_FMT(min->as.number),
+               MC_FMT(max->as.number));
     if (custom.len && !is_custom(custom))
         broken(c, ": validation: ",
                "custom %s must be a dotted identifier (e.g. \"email.basic\") or an org reference "

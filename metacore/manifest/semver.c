@@ -103,26 +103,42 @@ static bool is_wildcard(mc_str part)
            mc_str_eq(part, MC_STR("*"));
 }
 
+/* What stands behind a wildcard says nothing, but it has to be a number or another one. */
+static bool is_rest(mc_str rest, uint32_t parts)
+{
+    uint64_t number;
+    mc_str part;
+
+    while (mc_str_split(&rest, '.', &part)) {
+        if (++parts > 3 || (!is_wildcard(part) && !mc_str_u64(part, 0, UINT64_MAX, &number)))
+            return false;
+    }
+    return true;
+}
+
 /* "1.x", "*": cuts at the first wildcard; *out_parts tells how many numbers stand before it. */
 static mc_code parse_partial(mc_str text, mc_semver *out, uint32_t *out_parts, mc_err *err)
 {
-    mc_str rest = text, part;
+    mc_str rest, part;
+    uint32_t parts = 0;
     size_t at = 0;
 
-    if (rest.len && (rest.ptr[0] == 'v' || rest.ptr[0] == 'V')) {
-        rest = mc_str_slice(rest, 1, rest.len);
-        text = rest;
-    }
+    if (text.len && (text.ptr[0] == 'v' || text.ptr[0] == 'V'))
+        text = mc_str_slice(text, 1, text.len);
+    rest = text;
     *out = (mc_semver){0};
     *out_parts = 0;
     while (mc_str_split(&rest, '.', &part)) {
         if (is_wildcard(part)) {
+            if (!is_rest(rest, parts + 1))
+                return mc_fail(err, MC_INVALID, "improper constraint");
             if (at == 0)
                 return MC_OK;
             text = mc_str_slice(text, 0, at - 1);
             break;
         }
         at += part.len + 1;
+        parts++;
     }
     if (mc_semver_parse(text, out, err) != MC_OK)
         return mc_fail(err, MC_INVALID, "improper constraint");
@@ -140,9 +156,13 @@ static mc_semver next(const mc_semver *v, uint32_t part)
     return up;
 }
 
+/* A prerelease of the upper end is no longer inside: ^1.2.3-a does not reach 2.0.0-a. */
 static bool within(const mc_semver *v, const interval *i)
 {
-    return mc_semver_cmp(v, &i->low) >= 0 && (!i->has_high || mc_semver_cmp(v, &i->high) < 0);
+    mc_semver core = *v;
+
+    core.prerelease = (mc_str){NULL, 0};
+    return mc_semver_cmp(v, &i->low) >= 0 && (!i->has_high || mc_semver_cmp(&core, &i->high) < 0);
 }
 
 /* All versions that a partial one stands for: "1.2" is 1.2.0 up to 1.3.0. */
@@ -241,15 +261,34 @@ static bool next_term(mc_str *rest, mc_str *op, mc_str *version)
     return op->len || version->len;
 }
 
-/* "1.2 - 2.3": both ends included, a partial upper end as a whole. */
-static mc_code check_hyphen(const mc_semver *v, mc_str all, size_t at, bool *out, mc_err *err)
+/* After "1.2": takes " - 2.3" off *rest; both ends count, a partial upper end as a whole. */
+static bool next_upper_end(mc_str *rest, mc_str *version)
+{
+    mc_str after = mc_str_trim(*rest), op;
+
+    if (after.len < 2 || after.ptr == rest->ptr || after.ptr[0] != '-' || after.ptr[1] != ' ')
+        return false;
+    after = mc_str_slice(after, 2, after.len);
+    if (!next_term(&after, &op, version) || op.len > 0)
+        return false;
+    *rest = after;
+    return true;
+}
+
+static mc_code check_term(const mc_semver *v, mc_str op, mc_str version, mc_str *rest, bool *out,
+                          mc_err *err)
 {
     bool is_above, is_below;
-    mc_code rc = check_one(v, MC_STR(">="), mc_str_trim(mc_str_slice(all, 0, at)), &is_above, err);
+    mc_str upper;
+    mc_code rc;
 
+    if (!is_op(op) || version.len == 0)
+        return mc_fail(err, MC_INVALID, "improper constraint");
+    if (op.len > 0 || !next_upper_end(rest, &upper))
+        return check_one(v, op, version, out, err);
+    rc = check_one(v, MC_STR(">="), version, &is_above, err);
     if (rc == MC_OK)
-        rc = check_one(v, MC_STR("<="), mc_str_trim(mc_str_slice(all, at + 3, all.len)), &is_below,
-                       err);
+        rc = check_one(v, MC_STR("<="), upper, &is_below, err);
     if (rc == MC_OK)
         *out = is_above && is_below;
     return rc;
@@ -257,20 +296,14 @@ static mc_code check_hyphen(const mc_semver *v, mc_str all, size_t at, bool *out
 
 static mc_code check_all(const mc_semver *v, mc_str all, bool *out, mc_err *err)
 {
-    size_t hyphen = mc_str_find(all, MC_STR(" - "));
     mc_str op, version;
     size_t count = 0;
     bool result = true;
 
-    if (hyphen < all.len)
-        return check_hyphen(v, all, hyphen, out, err);
     while (next_term(&all, &op, &version)) {
         bool holds;
-        mc_code rc;
+        mc_code rc = check_term(v, op, version, &all, &holds, err);
 
-        if (!is_op(op) || version.len == 0)
-            return mc_fail(err, MC_INVALID, "improper constraint");
-        rc = check_one(v, op, version, &holds, err);
         if (rc != MC_OK)
             return rc;
         result = result && holds;

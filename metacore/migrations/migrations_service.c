@@ -110,8 +110,13 @@ static mc_code lock_and_create(mc_db_conn *conn, mc_err *err)
     mc_db_value lock = mc_db_int(LOCK_ID);
     mc_code rc = MC_OK;
 
+    /* Another process may have long files to run: wait for it, but for no one's lock on a table. */
     if (is_postgres)
+        rc = mc_db_exec_script(conn, MC_STR("SET LOCAL lock_timeout = 0"), err);
+    if (is_postgres && rc == MC_OK)
         rc = mc_db_exec(conn, MC_STR("SELECT pg_advisory_xact_lock($1)"), &lock, 1, NULL, err);
+    if (is_postgres && rc == MC_OK)
+        rc = mc_db_exec_script(conn, MC_STR("SET LOCAL lock_timeout = '30s'"), err);
     if (rc == MC_OK)
         rc = mc_db_exec_script(conn, mc_z(is_postgres ? create_postgres : create_sqlite), err);
     if (rc == MC_OK)

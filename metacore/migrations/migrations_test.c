@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/migrations/migrations.h"
 
+#include "mc_postgres.h"
 #include "mc_test.h"
+
+#include <pthread.h>
 
 #include <stdio.h>
 
@@ -67,16 +70,23 @@ MC_TEST("a name carries its version before the first underscore")
 
 static mc_ctx ctx;
 
-static mc_db *open_new(void)
+static mc_db *open_at(mc_str url)
 {
-    static char url[300];
+    mc_db_config config = {MC_DB_CONFIG, .url = url, .module_path = mc_postgres_module()};
     mc_db *db = NULL;
     mc_err err;
 
     ctx = (mc_ctx){.arena = mc_arena_new(0)};
-    (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", mc_test_dir());
-    MC_EXPECT_OK(mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &db, &err), &err);
+    MC_EXPECT_OK(mc_db_open(&config, &db, &err), &err);
     return db;
+}
+
+static mc_db *open_new(void)
+{
+    static char url[300];
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", mc_test_dir());
+    return open_at(mc_z(url));
 }
 
 static void close_it(mc_db *db)
@@ -90,23 +100,23 @@ static void close_it(mc_db *db)
         MC_STR_INIT(v), MC_STR_INIT("-- +goose Up\n" up "\n-- +goose Down\n" down "\n")            \
     }
 
-static const mc_migration one = FILE_OF("1_a.sql", "CREATE TABLE a (n);", "DROP TABLE a;");
-static const mc_migration two = FILE_OF("2_b.sql", "CREATE TABLE b (n);", "DROP TABLE b;");
-static const mc_migration three = FILE_OF("3_c.sql", "CREATE TABLE c (n);", "DROP TABLE c;");
-static const mc_migration changed = FILE_OF("1_a.sql", "CREATE TABLE a (n, m);", "DROP TABLE a;");
+static const mc_migration one = FILE_OF("1_a.sql", "CREATE TABLE a (n int);", "DROP TABLE a;");
+static const mc_migration two = FILE_OF("2_b.sql", "CREATE TABLE b (n int);", "DROP TABLE b;");
+static const mc_migration three = FILE_OF("3_c.sql", "CREATE TABLE c (n int);", "DROP TABLE c;");
+static const mc_migration changed =
+    FILE_OF("1_a.sql", "CREATE TABLE a (n int, m int);", "DROP TABLE a;");
 static const mc_migration broken =
-    FILE_OF("3_c.sql", "CREATE TABLE c (n);\nCREATE TABLE a (n);", "DROP TABLE c;");
+    FILE_OF("3_c.sql", "CREATE TABLE c (n int);\nCREATE TABLE a (n int);", "DROP TABLE c;");
 
 static mc_code up(mc_db *db, const mc_migration *files, size_t count, size_t *applied, mc_err *err)
 {
     return mc_migrations_up(db, &ctx, (mc_migrations){files, count}, applied, err);
 }
 
-MC_TEST("what is pending runs once, in order, and can be taken back")
+static void run_and_take_back(mc_db *db)
 {
     const mc_migration files[] = {two, one};
     mc_migrations set = {files, MC_LEN(files)};
-    mc_db *db = open_new();
     mc_migration_status *rows;
     size_t applied = 9, count;
     mc_err err;
@@ -129,6 +139,14 @@ MC_TEST("what is pending runs once, in order, and can be taken back")
     MC_EXPECT_HAS(mc_z(err.msg), "no next version found");
     MC_EXPECT_OK(up(db, files, 2, &applied, &err), &err);
     MC_EXPECT_EQ(applied, 2);
+}
+
+MC_TEST("what is pending runs once, in order, and can be taken back")
+{
+    mc_db *db = open_new();
+
+    MC_REQUIRE(db != NULL);
+    run_and_take_back(db);
     close_it(db);
 }
 
@@ -149,9 +167,8 @@ MC_TEST("a file that came late, or changed after it ran, or stands twice, is ref
     close_it(db);
 }
 
-MC_TEST("a failing file leaves nothing of itself, and the earlier ones stay")
+static void fail_and_repair(mc_db *db)
 {
-    mc_db *db = open_new();
     size_t applied;
     mc_err err;
 
@@ -160,22 +177,103 @@ MC_TEST("a failing file leaves nothing of itself, and the earlier ones stay")
     MC_EXPECT_HAS(mc_z(err.msg), "partial migration error (type:sql,version:3): ");
     MC_EXPECT_OK(up(db, (mc_migration[]){one, two, three}, 3, &applied, &err), &err);
     MC_EXPECT_EQ(applied, 1);
+}
+
+MC_TEST("a failing file leaves nothing of itself, and the earlier ones stay")
+{
+    mc_db *db = open_new();
+
+    MC_REQUIRE(db != NULL);
+    fail_and_repair(db);
     close_it(db);
 }
 
-MC_TEST("the kernel's own tables come up, go down and come up again")
+static void kernel_up_and_down(mc_db *db)
 {
-    mc_migrations files = mc_migrations_kernel(MC_DB_SQLITE);
-    mc_db *db = open_new();
+    mc_migrations files = mc_migrations_kernel(mc_db_dialect_of(db));
     size_t applied;
     mc_err err;
 
-    MC_REQUIRE(db != NULL);
     MC_EXPECT(files.count >= 8);
-    MC_EXPECT_EQ(files.count, mc_migrations_kernel(MC_DB_POSTGRES).count);
     MC_EXPECT_OK(mc_migrations_up(db, &ctx, files, &applied, &err), &err);
     MC_EXPECT_EQ(applied, files.count);
     MC_EXPECT_OK(mc_migrations_down(db, &ctx, files, 0, &err), &err);
     MC_EXPECT_OK(mc_migrations_up(db, &ctx, files, &applied, &err), &err);
+    MC_EXPECT_EQ(applied, files.count);
+}
+
+MC_TEST("the kernel's own tables come up, go down and come up again")
+{
+    mc_db *db = open_new();
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_EQ(mc_migrations_kernel(MC_DB_SQLITE).count,
+                 mc_migrations_kernel(MC_DB_POSTGRES).count);
+    kernel_up_and_down(db);
     close_it(db);
+}
+
+/* ---- the same on PostgreSQL ---- */
+
+MC_TEST("PostgreSQL is migrated, failed, repaired and taken back like SQLite")
+{
+    static void (*const bodies[])(mc_db *) = {run_and_take_back, fail_and_repair,
+                                              kernel_up_and_down};
+
+    if (mc_postgres_missing())
+        MC_SKIP(mc_postgres_missing());
+    for (size_t i = 0; i < MC_LEN(bodies); i++) {
+        mc_db *db = open_at(mc_postgres_database());
+
+        MC_REQUIRE(db != NULL);
+        bodies[i](db);
+        close_it(db);
+    }
+}
+
+typedef struct starter {
+    pthread_t thread;
+    mc_str url;
+    size_t applied;
+    mc_code rc;
+    mc_err err;
+} starter;
+
+/* As a process of its own would. */
+static void *start_up(void *user)
+{
+    starter *s = user;
+    mc_ctx own = {.arena = mc_arena_new(0)};
+    mc_db *db = NULL;
+
+    s->rc = mc_db_open(
+        &(mc_db_config){MC_DB_CONFIG, .url = s->url, .module_path = mc_postgres_module()}, &db,
+        &s->err);
+    if (s->rc == MC_OK)
+        s->rc =
+            mc_migrations_up(db, &own, mc_migrations_kernel(MC_DB_POSTGRES), &s->applied, &s->err);
+    mc_db_close(db);
+    mc_arena_free(own.arena);
+    return NULL;
+}
+
+MC_TEST("processes that start together migrate once")
+{
+    starter starters[4];
+    size_t applied = 0;
+    mc_str url;
+
+    if (mc_postgres_missing())
+        MC_SKIP(mc_postgres_missing());
+    url = mc_postgres_database();
+    for (size_t i = 0; i < MC_LEN(starters); i++) {
+        starters[i] = (starter){.url = url};
+        MC_REQUIRE(pthread_create(&starters[i].thread, NULL, start_up, &starters[i]) == 0);
+    }
+    for (size_t i = 0; i < MC_LEN(starters); i++) {
+        (void)pthread_join(starters[i].thread, NULL);
+        MC_EXPECT_OK(starters[i].rc, &starters[i].err);
+        applied += starters[i].applied;
+    }
+    MC_EXPECT_EQ(applied, mc_migrations_kernel(MC_DB_POSTGRES).count);
 }

@@ -296,7 +296,7 @@ static bool admit(mc__conn *conn, const mc__http1_head *head)
         refuse(conn, 413, "the body is too large");
         return false;
     }
-    x->body.max = admission.max_body_bytes ? admission.max_body_bytes : 1;
+    x->chunked.room = admission.max_body_bytes;
     return true;
 }
 

@@ -36,7 +36,7 @@ mc_exchange *mc__exchange_new(mc__conn *conn)
             return NULL;
         }
         x->loop = loop;
-        mc_buf_init(&x->body, loop->server->config.max_body_bytes);
+        mc_buf_init(&x->body, 0); /* the head's admission limits it */
     }
     x->next = NULL;
     x->conn = conn;

@@ -4,6 +4,10 @@
 #define SIZE_DIGITS_MAX 15 /* 2^60: beyond any body, and no overflow */
 #define LINE_BYTES_MAX 256 /* of a size line with its extensions */
 #define TRAILER_BYTES_MAX 16384
+/* A chunk's framing may cost this and twice its data; what all chunks cost above that is bounded,
+ * or a small body could be made to cost its reader any amount of lines. */
+#define CHUNK_FAIR_BYTES 8
+#define WASTE_BYTES_MAX 16384
 
 enum {
     SIZE,
@@ -13,7 +17,8 @@ enum {
     DATA_CR,
     DATA_LF,
     TRAILER_START,
-    TRAILER,
+    TRAILER_NAME,
+    TRAILER_VALUE,
     TRAILER_LF,
     LAST_LF
 };
@@ -63,16 +68,42 @@ static mc__http1_refusal size_byte(mc__chunked *self, unsigned char c)
     return (mc__http1_refusal){0, NULL};
 }
 
+/* Trailers are read as strictly as headers, and forgotten. */
 static mc__http1_refusal trailer_byte(mc__chunked *self, unsigned char c)
 {
+    char one = (char)c;
+
     if (++self->trailer_len > TRAILER_BYTES_MAX)
         return (mc__http1_refusal){431, "the trailers are too long"};
-    if (c == '\r')
-        self->state = self->state == TRAILER_START ? LAST_LF : TRAILER_LF;
-    else if (is_control(c) || (self->state == TRAILER_START && (c == ' ' || c == '\t')))
-        return bad("a malformed trailer");
+    if (c == '\r' && self->state == TRAILER_START)
+        self->state = LAST_LF;
+    else if (c == '\r' && self->state == TRAILER_VALUE)
+        self->state = TRAILER_LF;
+    else if (self->state == TRAILER_VALUE && !is_control(c))
+        return (mc__http1_refusal){0, NULL};
+    else if (self->state == TRAILER_NAME && c == ':')
+        self->state = TRAILER_VALUE;
+    else if (self->state != TRAILER_VALUE && mc__http1_is_token(mc_str_of(&one, 1)))
+        self->state = TRAILER_NAME;
     else
-        self->state = TRAILER;
+        return bad("a malformed trailer");
+    return (mc__http1_refusal){0, NULL};
+}
+
+static mc__http1_refusal end_size(mc__chunked *self)
+{
+    uint64_t fair = CHUNK_FAIR_BYTES + 2 * self->left; /* no overflow: see SIZE_DIGITS_MAX */
+
+    self->waste += self->line_len;
+    self->waste -= fair < self->waste ? fair : self->waste;
+    if (self->waste > WASTE_BYTES_MAX)
+        return (mc__http1_refusal){413, "the chunks are out of proportion to their data"};
+    if (self->left > self->room)
+        return (mc__http1_refusal){413, "the body is too large"};
+    self->room -= self->left;
+    self->state = self->left > 0 ? DATA : TRAILER_START;
+    self->line_len = 0;
+    self->digits = 0;
     return (mc__http1_refusal){0, NULL};
 }
 
@@ -82,13 +113,8 @@ static mc__http1_refusal want_lf(mc__chunked *self, unsigned char c)
     if (c != '\n')
         return bad("a line of a chunked body does not end in CRLF");
     if (self->state == SIZE_LF)
-        self->state = self->left > 0 ? DATA : TRAILER_START;
-    else if (self->state == TRAILER_LF)
-        self->state = TRAILER_START;
-    else
-        self->state = SIZE;
-    self->line_len = 0;
-    self->digits = 0;
+        return end_size(self);
+    self->state = self->state == TRAILER_LF ? TRAILER_START : SIZE;
     return (mc__http1_refusal){0, NULL};
 }
 
@@ -96,8 +122,6 @@ static mc__http1_refusal take_data(mc__chunked *self, mc_str *in, mc_buf *out)
 {
     size_t n = self->left < in->len ? (size_t)self->left : in->len;
 
-    if (out->max - out->len < n)
-        return (mc__http1_refusal){413, "the body is too large"};
     mc_buf_bytes(out, in->ptr, n);
     if (mc_buf_failed(out))
         return (mc__http1_refusal){503, "out of memory"};
@@ -132,7 +156,8 @@ mc__http1_refusal mc__chunked_read(mc__chunked *self, mc_str *in, mc_buf *out, b
             self->state = DATA_LF;
             break;
         case TRAILER_START:
-        case TRAILER:
+        case TRAILER_NAME:
+        case TRAILER_VALUE:
             r = trailer_byte(self, c);
             break;
         case LAST_LF:

@@ -8,17 +8,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_chunks(mc_str in, size_t step)
 {
-    mc__chunked chunked = {0};
+    mc__chunked chunked = {.room = 4096};
     bool is_over = false;
     mc_buf body;
 
-    mc_buf_init(&body, 4096);
+    mc_buf_init(&body, 0);
     while (in.len > 0 && !is_over) {
         mc_str part = mc_str_slice(in, 0, step);
         size_t had = part.len;
 
         if (mc__chunked_read(&chunked, &part, &body, &is_over).status)
             break;
+        if (body.len > 4096)
+            abort(); /* more than there was room for */
         in = mc_str_slice(in, had - part.len, in.len);
     }
     mc_buf_deinit(&body);

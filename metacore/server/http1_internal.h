@@ -40,19 +40,25 @@ typedef struct mc__http1_refusal {
  */
 mc__http1_refusal mc__http1_parse(char *text, size_t len, mc_header *headers, mc__http1_head *out);
 
+/* Whether s is a token of RFC 9110 section 5.6.2: one character or more. */
+bool mc__http1_is_token(mc_str s);
+
 /* ---- chunked bodies ---- */
 
 typedef struct mc__chunked {
     int state;
+    uint64_t room;     /* how long the body may still get: set before the first read */
     uint64_t left;     /* of the chunk's data */
-    uint32_t line_len; /* of the size line or the trailer so far */
-    uint32_t trailer_len;
+    uint32_t line_len; /* of the size line so far */
     uint32_t digits;
+    uint64_t waste; /* what framing cost beyond a fair share of the data */
+    uint32_t trailer_len;
 } mc__chunked;
 
 /*
- * Takes bytes off *in and appends the body's to out. Returns a refusal (400, 413 when out is over
- * its max), or status 0; *is_over tells that the last chunk and its trailers have been read.
+ * Takes bytes off *in and appends the body's to out. Returns a refusal (400; 413 when there is no
+ * room for a chunk, or the framing is out of proportion; 431 for trailers without end), or status
+ * 0; *is_over tells that the last chunk and its trailers have been read.
  */
 mc__http1_refusal mc__chunked_read(mc__chunked *self, mc_str *in, mc_buf *out, bool *is_over);
 

@@ -31,17 +31,25 @@ mc__http1_scan mc__http1_find_end(mc_str bytes, size_t *pos)
     }
 }
 
-/* RFC 9110 section 5.6.2: tchar. */
-static bool is_token_char(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
+/* RFC 9110 section 5.6.2: a tchar as itself, letters in lower case; 0: not a tchar. */
+static const unsigned char tchars[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
+    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
+    ['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
+    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',   ['C'] = 'c',
+    ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',   ['J'] = 'j',
+    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',   ['Q'] = 'q',
+    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',   ['X'] = 'x',
+    ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',   ['e'] = 'e',
+    ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',   ['l'] = 'l',
+    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
+    ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
+};
 
-static bool is_token(mc_str s)
+bool mc__http1_is_token(mc_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (!is_token_char((unsigned char)s.ptr[i]))
+        if (!tchars[(unsigned char)s.ptr[i]])
             return false;
     }
     return s.len > 0;
@@ -49,14 +57,17 @@ static bool is_token(mc_str s)
 
 /* ---- the request line ---- */
 
-/* absolute-form becomes origin-form: what counts is Host (RFC 9112 section 3.2.2). */
-static mc_str strip_authority(mc_str target)
+/* absolute-form becomes origin-form; its authority must then be what Host says, so that whoever
+ * routes by the one and whoever routes by the other agree (RFC 9112 section 3.2.2). */
+static mc_str strip_authority(mc_str target, mc_str *out_authority)
 {
-    size_t scheme = mc_str_find(target, MC_STR("://"));
-    mc_str rest = mc_str_slice(target, scheme + 3, target.len);
-    size_t slash = mc_str_find_char(rest, 0, '/');
+    size_t start = mc_str_find(target, MC_STR("://")) + 3;
+    size_t end = start;
 
-    return slash < rest.len ? mc_str_slice(rest, slash, rest.len) : MC_STR("/");
+    while (end < target.len && target.ptr[end] != '/' && target.ptr[end] != '?')
+        end++;
+    *out_authority = mc_str_slice(target, start, end);
+    return end < target.len ? mc_str_slice(target, end, target.len) : MC_STR("/");
 }
 
 static bool is_absolute(mc_str target)
@@ -65,7 +76,7 @@ static bool is_absolute(mc_str target)
            mc_str_eq_nocase(mc_str_slice(target, 0, 8), MC_STR("https://"));
 }
 
-static mc__http1_refusal read_target(mc_str target, mc_message *out)
+static mc__http1_refusal read_target(mc_str target, mc_message *out, mc_str *out_authority)
 {
     size_t query;
 
@@ -76,7 +87,7 @@ static mc__http1_refusal read_target(mc_str target, mc_message *out)
             return bad("the request target has a character that must be encoded");
     }
     if (is_absolute(target))
-        target = strip_authority(target);
+        target = strip_authority(target, out_authority);
     if (target.len == 0 || target.ptr[0] != '/')
         return bad("the request target is no path");
     query = mc_str_find_char(target, 0, '?');
@@ -99,7 +110,15 @@ static mc__http1_refusal read_version(mc_str version, mc__http1_head *out)
     return bad("malformed request line");
 }
 
-static mc__http1_refusal read_request_line(mc_str line, mc__http1_head *out)
+/* What the head says that may be said once only, and must not contradict itself. */
+typedef struct claims {
+    unsigned hosts, lengths, codings;
+    mc_str host;
+    mc_str authority; /* of an absolute-form target; NULL: none */
+    bool closes;
+} claims;
+
+static mc__http1_refusal read_request_line(mc_str line, mc__http1_head *out, claims *c)
 {
     size_t first = mc_str_find_char(line, 0, ' ');
     size_t second = mc_str_find_char(line, first + 1, ' ');
@@ -107,40 +126,44 @@ static mc__http1_refusal read_request_line(mc_str line, mc__http1_head *out)
 
     out->message.method = mc_str_slice(line, 0, first);
     if (second >= line.len || mc_str_find_char(line, second + 1, ' ') < line.len ||
-        !is_token(out->message.method) || out->message.method.len > METHOD_BYTES_MAX)
+        !mc__http1_is_token(out->message.method) || out->message.method.len > METHOD_BYTES_MAX)
         return bad("malformed request line");
     r = read_version(mc_str_slice(line, second + 1, line.len), out);
     if (r.status == 0)
-        r = read_target(mc_str_slice(line, first + 1, second), &out->message);
+        r = read_target(mc_str_slice(line, first + 1, second), &out->message, &c->authority);
     out->message.is_head = mc_str_eq(out->message.method, MC_STR("HEAD"));
     return r;
 }
 
 /* ---- header fields ---- */
 
+/* Checks the name and lower-cases it; where its colon is, or len. */
+static size_t read_name(char *line, size_t len)
+{
+    size_t i = 0;
+    unsigned char c;
+
+    while (i < len && (c = tchars[(unsigned char)line[i]]) != 0)
+        line[i++] = (char)c;
+    return i > 0 && i < len && line[i] == ':' ? i : len;
+}
+
 static mc__http1_refusal read_field(char *line, size_t len, mc_header *out)
 {
-    mc_str text = mc_str_of(line, len);
-    size_t colon = mc_str_find_char(text, 0, ':');
-    mc_str value;
+    size_t colon = read_name(line, len);
 
     if (line[0] == ' ' || line[0] == '\t')
         return bad("a folded header line");
-    if (colon == len || !is_token(mc_str_slice(text, 0, colon)))
+    if (colon == len)
         return bad("a malformed header name");
-    for (size_t i = 0; i < colon; i++) {
-        if (line[i] >= 'A' && line[i] <= 'Z')
-            line[i] = (char)(line[i] + ('a' - 'A'));
-    }
-    value = mc_str_slice(text, colon + 1, len);
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
+    for (size_t i = colon + 1; i < len; i++) {
+        unsigned char c = (unsigned char)line[i];
 
         if ((c < ' ' && c != '\t') || c == 0x7f)
             return bad("a control character in a header");
     }
-    out->name = mc_str_slice(text, 0, colon);
-    out->value = mc_str_trim(value);
+    out->name = mc_str_of(line, colon);
+    out->value = mc_str_trim(mc_str_of(line + colon + 1, len - colon - 1));
     return fine;
 }
 
@@ -158,37 +181,33 @@ static bool has_list_token(mc_str list, mc_str wanted)
 static bool is_host(mc_str host)
 {
     for (size_t i = 0; i < host.len; i++) {
-        if (host.ptr[i] <= ' ' || strchr("/?#@\\,\"<>", host.ptr[i]))
+        unsigned char c = (unsigned char)host.ptr[i];
+
+        if (c <= ' ' || c >= 0x7f || strchr("/?#@\\,\"<>", c))
             return false;
     }
     return host.len > 0;
 }
 
-/* What the fields say about the message as a whole; seen counts those that may come once. */
-typedef struct seen {
-    unsigned host, length, transfer;
-} seen;
-
-static mc__http1_refusal apply_field(const mc_header *field, mc__http1_head *out, seen *s)
+static mc__http1_refusal apply_field(const mc_header *field, mc__http1_head *out, claims *c)
 {
     if (mc_str_eq(field->name, MC_STR("host"))) {
-        if (++s->host > 1 || !is_host(field->value))
+        if (++c->hosts > 1 || !is_host(field->value))
             return bad("Host is not one host");
+        c->host = field->value;
     } else if (mc_str_eq(field->name, MC_STR("content-length"))) {
-        if (++s->length > 1 || !mc_str_u64(field->value, 0, INT64_MAX, &out->length))
+        if (++c->lengths > 1 || !mc_str_u64(field->value, 0, INT64_MAX, &out->length))
             return bad("Content-Length is not one number");
         out->has_length = true;
     } else if (mc_str_eq(field->name, MC_STR("transfer-encoding"))) {
-        if (++s->transfer > 1)
+        if (++c->codings > 1)
             return bad("Transfer-Encoding stands twice");
         if (!mc_str_eq_nocase(field->value, MC_STR("chunked")))
             return (mc__http1_refusal){501, "Transfer-Encoding is not chunked"};
         out->is_chunked = true;
     } else if (mc_str_eq(field->name, MC_STR("connection"))) {
-        if (has_list_token(field->value, MC_STR("close")))
-            out->keep_alive = false;
-        else if (out->is_1_0 && has_list_token(field->value, MC_STR("keep-alive")))
-            out->keep_alive = true;
+        c->closes |= has_list_token(field->value, MC_STR("close"));
+        out->keep_alive |= has_list_token(field->value, MC_STR("keep-alive"));
     } else if (mc_str_eq(field->name, MC_STR("expect"))) {
         if (!mc_str_eq_nocase(field->value, MC_STR("100-continue")))
             return (mc__http1_refusal){417, "Expect is not 100-continue"};
@@ -197,10 +216,14 @@ static mc__http1_refusal apply_field(const mc_header *field, mc__http1_head *out
     return fine;
 }
 
-static mc__http1_refusal check_framing(const mc__http1_head *head, const seen *s)
+static mc__http1_refusal check_claims(const mc__http1_head *head, const claims *c)
 {
-    if (s->host == 0 && !head->is_1_0)
+    if (c->hosts == 0 && !head->is_1_0)
         return bad("Host is missing");
+    if (c->authority.ptr && !is_host(c->authority))
+        return bad("the request target has no host");
+    if (c->authority.ptr && c->hosts && !mc_str_eq_nocase(c->authority, c->host))
+        return bad("Host is not the host of the request target");
     if (head->is_chunked && head->has_length)
         return bad("both Content-Length and Transfer-Encoding");
     if (head->is_chunked && head->is_1_0)
@@ -212,11 +235,11 @@ mc__http1_refusal mc__http1_parse(char *text, size_t len, mc_header *headers, mc
 {
     mc_str all = mc_str_of(text, len);
     size_t at = mc_str_find(all, MC_STR("\r\n"));
-    seen s = {0};
+    claims c = {0};
     mc__http1_refusal r;
 
     *out = (mc__http1_head){.message = {.headers = headers}};
-    r = read_request_line(mc_str_slice(all, 0, at), out);
+    r = read_request_line(mc_str_slice(all, 0, at), out, &c);
     out->keep_alive = !out->is_1_0;
     for (at += 2; r.status == 0 && at + 2 < len;) {
         size_t end = at + mc_str_find(mc_str_slice(all, at, len), MC_STR("\r\n"));
@@ -228,11 +251,12 @@ mc__http1_refusal mc__http1_parse(char *text, size_t len, mc_header *headers, mc
             return (mc__http1_refusal){431, "too many headers"};
         r = read_field(text + at, end - at, field);
         if (r.status == 0)
-            r = apply_field(field, out, &s);
+            r = apply_field(field, out, &c);
         out->message.header_count++;
         at = end + 2;
     }
-    return r.status ? r : check_framing(out, &s);
+    out->keep_alive &= !c.closes;
+    return r.status ? r : check_claims(out, &c);
 }
 
 mc_str mc_message_header(const mc_message *m, mc_str name, size_t *out_count)

@@ -15,7 +15,15 @@ static const struct {
 } heads[] = {
     {"the least there can be", "GET / HTTP/1.1\r\n" HOST "\r\n", 0},
     {"HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", 0},
-    {"absolute-form", "GET http://x/a?b HTTP/1.1\r\n" HOST "\r\n", 0},
+    {"absolute-form", "GET http://X/a?b HTTP/1.1\r\n" HOST "\r\n", 0},
+    {"absolute-form without a path", "GET https://x HTTP/1.1\r\n" HOST "\r\n", 0},
+    {"absolute-form with a query for a path", "GET http://x?a=/b HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"absolute-form for another host", "GET http://y/ HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"absolute-form with a user", "GET http://u@x/ HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"absolute-form without a host", "GET http:/// HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"absolute-form without a host in HTTP/1.0", "GET http:/// HTTP/1.0\r\n\r\n", 400},
+    {"another scheme", "GET ftp://x/ HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"asterisk-form", "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 400},
     {"an empty value", "GET / HTTP/1.1\r\n" HOST "X:\r\n\r\n", 0},
     {"bytes beyond ASCII in a value", "GET / HTTP/1.1\r\n" HOST "X: \xc3\xa9\r\n\r\n", 0},
     {"a length", "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n", 0},
@@ -94,7 +102,7 @@ MC_TEST("a head is accepted only when it can be read in one way")
 
 MC_TEST("what was asked can be read from the message")
 {
-    static const char text[] = "POST http://other/a/b?c=d?e HTTP/1.1\r\nhOST: x\r\nX-One:  v 1 \r\n"
+    static const char text[] = "POST http://x/a/b?c=d?e HTTP/1.1\r\nhOST: x\r\nX-One:  v 1 \r\n"
                                "Connection: Keep-Alive, Close\r\nContent-Length: 3\r\n\r\n";
     mc_header headers[MC_HEADERS_MAX];
     mc__http1_head head;
@@ -149,6 +157,15 @@ MC_TEST("chunks are joined, in any pieces, or refused")
         {"a bare LF", "1\na\r\n", 400, NULL},
         {"data longer than its size", "1\r\nab\r\n", 400, NULL},
         {"data without its CRLF", "1\r\na0\r\n\r\n", 400, NULL},
+        {"a trailer without a colon", "0\r\nX\r\n\r\n", 400, NULL},
+        {"a trailer without a name", "0\r\n: x\r\n\r\n", 400, NULL},
+        {"a trailer with a space before its colon", "0\r\nX : x\r\n\r\n", 400, NULL},
+        {"a request for a trailer", "0\r\nGET /x HTTP/1.1\r\n\r\n", 400, NULL},
+        {"a control byte in an extension", "1;\x01\r\na\r\n0\r\n\r\n", 400, NULL},
+        {"an extension that ends in a bare LF", "1;a\na\r\n0\r\n\r\n", 400, NULL},
+        {"just as much as the body may be", "20\r\n01234567890123456789012345678901\r\n0\r\n\r\n",
+         0, "01234567890123456789012345678901"},
+        {"one more, in two chunks", "20\r\n01234567890123456789012345678901\r\n1\r\n", 413, NULL},
         {"more than the body may be",
          "100\r\n"
          "0123456789012345678901234567890123456789",
@@ -159,14 +176,14 @@ MC_TEST("chunks are joined, in any pieces, or refused")
 
     for (size_t i = 0; i < MC_LEN(cases); i++) {
         for (size_t step = 1; step < 64; step += 62) {
-            mc__chunked chunked = {0};
+            mc__chunked chunked = {.room = 32};
             mc__http1_refusal r = {0, NULL};
             mc_str rest = mc_z(cases[i].in);
             bool is_over = false;
             mc_buf body;
 
             MC_CASE(cases[i].name);
-            mc_buf_init(&body, 32);
+            mc_buf_init(&body, 0);
             while (rest.len && !is_over && r.status == 0) {
                 mc_str part = mc_str_slice(rest, 0, step);
                 size_t had = part.len;
@@ -180,6 +197,61 @@ MC_TEST("chunks are joined, in any pieces, or refused")
                 MC_EXPECT_Z(mc_buf_get(&body), cases[i].body);
             mc_buf_deinit(&body);
         }
+    }
+}
+
+MC_TEST("chunks whose framing dwarfs their data are refused, small ones are not")
+{
+    static const struct {
+        const char *name, *chunk;
+        int status;
+    } cases[] = {
+        {"one byte each", "1\r\na\r\n", 0},
+        {"one byte each and a short extension", "1;x=1\r\na\r\n", 0},
+        {"one byte each and a long one", "1;x=0123456789012345678901234567890123456789\r\na\r\n",
+         413},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc__chunked chunked = {.room = 100000};
+        mc__http1_refusal r = {0, NULL};
+        bool is_over = false;
+        mc_buf body;
+
+        MC_CASE(cases[i].name);
+        mc_buf_init(&body, 0);
+        for (int n = 0; n < 5000 && r.status == 0; n++) {
+            mc_str in = mc_z(cases[i].chunk);
+
+            r = mc__chunked_read(&chunked, &in, &body, &is_over);
+        }
+        MC_EXPECT_EQ(r.status, cases[i].status);
+        mc_buf_deinit(&body);
+    }
+}
+
+MC_TEST("close wins over keep-alive, in whatever order they come")
+{
+    static const struct {
+        const char *head;
+        bool keep_alive;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n" HOST "\r\n", true},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: close\r\nConnection: keep-alive\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: x, CLOSE\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n", false},
+    };
+    mc_header headers[MC_HEADERS_MAX];
+    mc__http1_head head;
+    char *copy;
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        MC_CASE(cases[i].head);
+        MC_EXPECT_EQ(parse(cases[i].head, strlen(cases[i].head), headers, &head, &copy).status, 0);
+        MC_EXPECT_EQ(head.keep_alive, cases[i].keep_alive);
+        free(copy);
     }
 }
 
