@@ -82,6 +82,11 @@ mc_code mc_db_read(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
     return db->vt->read(db->driver, ctx, fn, user, err);
 }
 
+mc_code mc_db_write_alone(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    return db->vt->write_alone(db->driver, ctx, fn, user, err);
+}
+
 mc_code mc_db_submit(mc_db *db, mc_db_job *job, mc_err *err)
 {
     if (!db->vt->submit)

@@ -147,6 +147,14 @@ typedef mc_code (*mc_db_fn)(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
 MC_API MC_MUST_USE mc_code mc_db_write(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user,
                                        mc_err *err);
 
+/**
+ * The same without a transaction around fn, and without neighbours: each statement is its own,
+ * unless fn begins something. For what a database refuses inside of one (CREATE INDEX CONCURRENTLY,
+ * VACUUM); what fn did stays when it fails.
+ */
+MC_API MC_MUST_USE mc_code mc_db_write_alone(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user,
+                                             mc_err *err);
+
 /** Runs fn on a pooled read-only connection in one snapshot. Blocks; may be called anywhere. */
 MC_API MC_MUST_USE mc_code mc_db_read(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
@@ -158,7 +166,8 @@ typedef struct mc_db_job {
     void *user;
     /** After the commit (rc OK) or with the failure; on the writer thread: be brief. */
     void (*done)(struct mc_db_job *job, mc_code rc);
-    mc_err err; /* filled when rc is not MC_OK */
+    mc_err err;    /* filled when rc is not MC_OK */
+    bool is_alone; /* as mc_db_write_alone */
 } mc_db_job;
 
 /**

@@ -280,3 +280,31 @@ void mc__db_conformance_cursors(mc_db *db)
     MC_EXPECT_OK(mc_db_read(db, &ctx, read_nested, NULL, &err), &err);
     mc_arena_free(ctx.arena);
 }
+
+/* ---- without a transaction ---- */
+
+static mc_code vacuum_then_fail(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)user;
+    MC_EXPECT(ctx->conn == conn);
+    MC_EXPECT_OK(insert_word(conn, "stays", 1, err), err);
+    MC_EXPECT_OK(mc_db_exec_script(conn, MC_STR("VACUUM"), err), err);
+    MC_EXPECT_OK(mc_db_begin(conn, err), err);
+    MC_EXPECT_OK(insert_word(conn, "goes", 1, err), err);
+    mc_db_rollback(conn);
+    return mc_fail(err, MC_REJECTED, "enough");
+}
+
+void mc__db_conformance_alone(mc_db *db)
+{
+    mc_ctx ctx = ctx_new();
+    int64_t before = count(db, &ctx);
+    mc_err err;
+
+    MC_EXPECT_EQ(mc_db_write_alone(db, &ctx, vacuum_then_fail, NULL, &err), MC_REJECTED);
+    MC_EXPECT(ctx.conn == NULL);
+    MC_EXPECT_EQ(count(db, &ctx), before + 1);
+    MC_EXPECT_EQ(mc_db_write_alone(db, &ctx, leave_open, NULL, &err), MC_INTERNAL);
+    MC_EXPECT_EQ(count(db, &ctx), before + 2); /* what it did before it began is done */
+    mc_arena_free(ctx.arena);
+}

@@ -12,5 +12,6 @@ void mc__db_conformance_values(mc_db *db);
 void mc__db_conformance_transactions(mc_db *db);
 void mc__db_conformance_errors(mc_db *db);
 void mc__db_conformance_cursors(mc_db *db);
+void mc__db_conformance_alone(mc_db *db);
 
 #endif

@@ -18,6 +18,7 @@ typedef struct mc__db_driver_vt {
 
     /* Runs fn in a transaction that is durable when it returns MC_OK; calls mc__db_run for it. */
     mc_code (*write)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
+    mc_code (*write_alone)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
     mc_code (*submit)(void *driver, mc_db_job *job, mc_err *err); /* NULL: not provided */
     mc_code (*read)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
@@ -55,6 +56,9 @@ struct mc_db_conn {
 
 /* Opens and closes fn's own level around it; ctx->conn is conn meanwhile. */
 mc_code mc__db_run(mc_db_conn *conn, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
+
+/* The same without a level of its own: fn's transactions are over when it returns. */
+mc_code mc__db_run_alone(mc_db_conn *conn, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
 extern const mc__db_driver_vt mc__db_sqlite;
 

@@ -30,6 +30,21 @@ mc_code mc__db_run(mc_db_conn *conn, mc_ctx *ctx, mc_db_fn fn, void *user, mc_er
     return rc;
 }
 
+mc_code mc__db_run_alone(mc_db_conn *conn, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    mc_db_conn *outer = ctx->conn;
+    mc_code rc;
+
+    ctx->conn = conn;
+    rc = fn(conn, ctx, user, err);
+    ctx->conn = outer;
+    if (conn->depth == 0)
+        return rc;
+    while (conn->depth > 0)
+        mc_db_rollback(conn);
+    return mc_fail(err, MC_INTERNAL, "db: a job left its transaction unbalanced");
+}
+
 mc_code mc_db_begin(mc_db_conn *conn, mc_err *err)
 {
     mc_code rc = conn->vt->begin(conn, conn->depth, err);

@@ -125,6 +125,19 @@ static mc_code write_driver(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, 
     return run(driver, ctx, fn, user, false, err);
 }
 
+static mc_code write_alone(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    mc__pg_conn *conn;
+    mc_code rc = mc__pg_pool_take(driver, ctx, &conn, err);
+
+    if (rc != MC_OK)
+        return rc;
+    rc = mc__db_run_alone(&conn->base, ctx, fn, user, err);
+    conn->is_broken = true; /* what fn has set, or locked, for the session ends with the session */
+    mc__pg_pool_give(driver, conn);
+    return rc;
+}
+
 static mc_code read_driver(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
 {
     return run(driver, ctx, fn, user, true, err);
@@ -155,6 +168,7 @@ MC_API const mc__db_driver_vt metacore_db_postgres = {
     .open = open_driver,
     .close = close_driver,
     .write = write_driver,
+    .write_alone = write_alone,
     .read = read_driver,
     .reader_open = reader_open,
     .conn_close = reader_close,

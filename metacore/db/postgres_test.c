@@ -42,6 +42,7 @@ MC_TEST("PostgreSQL keeps values, transactions, errors and cursors as SQLite doe
     mc__db_conformance_transactions(db);
     mc__db_conformance_errors(db);
     mc__db_conformance_cursors(db);
+    mc__db_conformance_alone(db);
     mc_db_close(db);
 }
 
@@ -68,16 +69,6 @@ MC_TEST("an address that leads nowhere is told from one that is no address")
         MC_EXPECT_EQ(mc_str_find(mc_z(err.msg), MC_STR("secret")), mc_z(err.msg).len);
         MC_EXPECT(db == NULL);
     }
-}
-
-MC_TEST("without its module the driver is not provided")
-{
-    mc_db_config config = {MC_DB_CONFIG, .url = MC_STR("postgres://x"),
-                           .module_path = MC_STR("/no/such/module.so")};
-    mc_db *db = NULL;
-    mc_err err;
-
-    MC_EXPECT_EQ(mc_db_open(&config, &db, &err), MC_NOT_PROVIDED);
 }
 
 /* ---- helpers ---- */

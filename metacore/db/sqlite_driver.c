@@ -193,6 +193,7 @@ const mc__db_driver_vt mc__db_sqlite = {
     .open = open_driver,
     .close = close_driver,
     .write = mc__sqlite_write,
+    .write_alone = mc__sqlite_write_alone,
     .submit = mc__sqlite_submit,
     .read = read_driver,
     .reader_open = reader_open,

@@ -83,5 +83,6 @@ mc_code mc__sqlite_writer_start(mc__sqlite *self, mc_err *err);
 void mc__sqlite_writer_stop(mc__sqlite *self);
 mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err);
 mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
+mc_code mc__sqlite_write_alone(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
 #endif

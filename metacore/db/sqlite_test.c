@@ -34,6 +34,7 @@ MC_TEST("SQLite keeps every kind of value, transactions, errors and cursors as t
     mc__db_conformance_transactions(db);
     mc__db_conformance_errors(db);
     mc__db_conformance_cursors(db);
+    mc__db_conformance_alone(db);
     mc_db_close(db);
 }
 
@@ -46,6 +47,7 @@ MC_TEST("urls that name no database are refused")
         {"", MC_INVALID},
         {"sqlite:", MC_INVALID},
         {"mysql://x", MC_INVALID},
+        {"postgres://x", MC_NOT_PROVIDED}, /* its module is not beside this program */
         {"sqlite:/no/such/folder/x.db", MC_UNAVAILABLE},
     };
 
@@ -198,6 +200,40 @@ MC_TEST("a full queue refuses, and closing finishes what it took")
     mc_mutex_unlock(&gate);
     mc_db_close(db);
     MC_EXPECT_EQ(atomic_load(&done_count), taken);
+    mc_mutex_deinit(&gate);
+}
+
+static mc_code vacuum(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    (void)user;
+    /* VACUUM works only where nothing is open. */
+    return mc_db_exec_script(conn, MC_STR("VACUUM"), err);
+}
+
+MC_TEST("jobs that want to be alone wait for a group's end, and nobody is forgotten")
+{
+    held jobs[9];
+    mc_db *db = open_new(&(mc_db_config){MC_DB_CONFIG, .group_max_us = 1000000});
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    mc_mutex_init(&gate);
+    mc_mutex_lock(&gate);
+    atomic_store(&done_count, 0);
+    for (size_t i = 0; i < MC_LEN(jobs); i++) {
+        bool is_alone = i % 3 == 2;
+
+        jobs[i].ctx = (mc_ctx){0};
+        jobs[i].job = (mc_db_job){.ctx = &jobs[i].ctx,
+                                  .fn = is_alone ? vacuum : wait_at_gate,
+                                  .done = count_done,
+                                  .is_alone = is_alone};
+        MC_EXPECT_OK(mc_db_submit(db, &jobs[i].job, &err), &err);
+    }
+    mc_mutex_unlock(&gate);
+    mc_db_close(db);
+    MC_EXPECT_EQ(atomic_load(&done_count), MC_LEN(jobs));
     mc_mutex_deinit(&gate);
 }
 

@@ -35,8 +35,17 @@ mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
     return is_full ? mc_fail(err, MC_LIMIT, "too many writes are waiting") : MC_OK;
 }
 
+/* A job that wants to be alone is taken alone, and never into a group that has begun. */
+static bool may_join(const mc_db_job *job, const mc_db_job *first, bool is_group)
+{
+    if (job == first)
+        return !job->is_alone || !is_group;
+    return !job->is_alone && !first->is_alone;
+}
+
 /* At most max jobs off the queue; empty when timeout_us (negative: none) passed or at the end. */
-static mc_db_job *take_jobs(mc__sqlite *self, uint32_t max, int64_t timeout_us, bool *is_over)
+static mc_db_job *take_jobs(mc__sqlite *self, uint32_t max, int64_t timeout_us, bool is_group,
+                            bool *is_over)
 {
     mc_db_job *first, **last;
     uint32_t count = 0;
@@ -50,15 +59,17 @@ static mc_db_job *take_jobs(mc__sqlite *self, uint32_t max, int64_t timeout_us, 
     }
     first = self->first;
     last = &self->first;
-    while (*last && count < max) {
+    while (*last && count < max && may_join(*last, first, is_group)) {
         last = &(*last)->next;
         count++;
     }
-    self->first = *last;
-    if (!self->first)
-        self->last = &self->first;
-    *last = NULL;
-    self->queued -= count;
+    if (count) {
+        self->first = *last;
+        if (!self->first)
+            self->last = &self->first;
+        *last = NULL;
+        self->queued -= count;
+    }
     *is_over = self->is_stopping && !first;
     mc_mutex_unlock(&self->mu);
     return count ? first : NULL;
@@ -91,7 +102,7 @@ static void run_group(mc__sqlite *self, mc_db_job *jobs)
         }
         if (count >= self->config.group_max || monotonic_us() >= end_us)
             return;
-        jobs = take_jobs(self, self->config.group_max - count, 0, &is_over);
+        jobs = take_jobs(self, self->config.group_max - count, 0, true, &is_over);
         last->next = jobs;
     }
 }
@@ -121,6 +132,18 @@ static void do_group(mc__sqlite *self, mc_db_job *jobs)
         rc = mc_db_commit(conn, &err);
     }
     complete(jobs, rc, &err);
+}
+
+static void do_alone(mc__sqlite *self, mc_db_job *job)
+{
+    mc_db_conn *conn = &self->writer->base;
+    mc_err ignored;
+
+    job->err = (mc_err){MC_OK, ""};
+    job->err.code = mc__db_run_alone(conn, job->ctx, job->fn, job->user, &job->err);
+    /* The one setting that migrations change for themselves, and whose loss would be silent. */
+    MC_IGNORE(mc__sqlite_simple(self->writer, "PRAGMA foreign_keys = ON", &ignored));
+    complete(job, MC_OK, NULL);
 }
 
 /* ---- checkpoints: here only, for two connections at it can corrupt a WAL (before 3.51.3) ---- */
@@ -153,9 +176,11 @@ static void *writer_main(void *user)
     (void)pthread_setname_np(pthread_self(), "mc-writer"); /* only a convenience */
     while (!is_over) {
         int64_t timeout_us = self->wal_pages > 0 ? IDLE_US : -1;
-        mc_db_job *jobs = take_jobs(self, self->config.group_max, timeout_us, &is_over);
+        mc_db_job *jobs = take_jobs(self, self->config.group_max, timeout_us, false, &is_over);
 
-        if (jobs)
+        if (jobs && jobs->is_alone)
+            do_alone(self, jobs);
+        else if (jobs)
             do_group(self, jobs);
         else if (!is_over)
             checkpoint(self, SQLITE_CHECKPOINT_TRUNCATE);
@@ -209,9 +234,8 @@ static void wake(mc_db_job *job, mc_code rc)
     mc_mutex_unlock(&w->mu);
 }
 
-mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+static mc_code run_and_wait(mc__sqlite *driver, waiting w, mc_err *err)
 {
-    waiting w = {.job = {.ctx = ctx, .fn = fn, .user = user, .done = wake}};
     mc_code rc;
 
     mc_mutex_init(&w.mu);
@@ -229,4 +253,18 @@ mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_
     mc_cond_deinit(&w.done);
     mc_mutex_deinit(&w.mu);
     return rc;
+}
+
+mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    waiting w = {.job = {.ctx = ctx, .fn = fn, .user = user, .done = wake}};
+
+    return run_and_wait(driver, w, err);
+}
+
+mc_code mc__sqlite_write_alone(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    waiting w = {.job = {.ctx = ctx, .fn = fn, .user = user, .done = wake, .is_alone = true}};
+
+    return run_and_wait(driver, w, err);
 }
