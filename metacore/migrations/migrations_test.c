@@ -174,7 +174,7 @@ static void fail_and_repair(mc_db *db)
 
     MC_REQUIRE(db != NULL);
     MC_EXPECT(up(db, (mc_migration[]){one, two, broken}, 3, &applied, &err) != MC_OK);
-    MC_EXPECT_HAS(mc_z(err.msg), "partial migration error (type:sql,version:3): ");
+    MC_EXPECT_HAS(mc_z(err.msg), "migrations: up: partial migration error (type:sql,version:3): ");
     MC_EXPECT_OK(up(db, (mc_migration[]){one, two, three}, 3, &applied, &err), &err);
     MC_EXPECT_EQ(applied, 1);
 }
@@ -200,6 +200,41 @@ static void kernel_up_and_down(mc_db *db)
     MC_EXPECT_OK(mc_migrations_down(db, &ctx, files, 0, &err), &err);
     MC_EXPECT_OK(mc_migrations_up(db, &ctx, files, &applied, &err), &err);
     MC_EXPECT_EQ(applied, files.count);
+}
+
+static mc_code in_transaction_no_more(mc_db *db, mc_err *err)
+{
+    static const mc_migration alone = {
+        MC_STR_INIT("2_alone.sql"),
+        MC_STR_INIT("-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE b (n int);\nVACUUM;\n"
+                    "-- +goose Down\nDROP TABLE b;\nVACUUM;\n")};
+    const mc_migration files[] = {one, alone, three};
+    size_t applied = 0;
+    mc_code rc = up(db, files, 3, &applied, err);
+
+    MC_EXPECT_EQ(applied, 3);
+    if (rc == MC_OK)
+        rc = mc_migrations_down(db, &ctx, (mc_migrations){files, 3}, 2, err);
+    if (rc == MC_OK)
+        rc = up(db, files, 3, &applied, err);
+    MC_EXPECT_EQ(applied, 2);
+    return rc;
+}
+
+MC_TEST("a file that wants no transaction has none, up and down")
+{
+    mc_db *db = open_new();
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(in_transaction_no_more(db, &err), &err);
+    close_it(db);
+    if (mc_postgres_missing())
+        MC_SKIP(mc_postgres_missing());
+    db = open_at(mc_postgres_database());
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(in_transaction_no_more(db, &err), &err);
+    close_it(db);
 }
 
 MC_TEST("the kernel's own tables come up, go down and come up again")
