@@ -57,9 +57,9 @@ MC_API MC_MUST_USE mc_code mc_metadata_new(const mc_metadata_config *config, mc_
 /** Documents still held stay good. */
 MC_API void mc_metadata_free(mc_metadata *self);
 
-/** Forgets what is kept of a model (empty: of all): for when an organization's validator changed.
- */
-MC_API void mc_metadata_invalidate(mc_metadata *self, mc_str model_key);
+/** Forgets all that is kept. Models and texts are watched; this is for an organization's
+ * validators. */
+MC_API void mc_metadata_invalidate(mc_metadata *self);
 
 #define MC_METADATA_ETAG_LEN 34 /* with its quotes */
 
