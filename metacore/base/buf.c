@@ -79,7 +79,8 @@ char *mc_buf_reserve(mc_buf *buf, size_t n)
 
     if (buf->failed)
         return NULL;
-    if (__builtin_add_overflow(buf->len, n, &need) || (need > buf->cap && !grow(buf, need))) {
+    if (__builtin_add_overflow(buf->len, n, &need) ||
+        ((need > buf->cap || !buf->ptr) && !grow(buf, need))) {
         buf->failed = true;
         return NULL;
     }

@@ -83,6 +83,7 @@ MC_TEST("a buffer takes what is written, on the heap and in an arena")
 
     mc_buf_init(&heap, 0);
     mc_buf_init_arena(&other, arena, 0);
+    MC_EXPECT(mc_buf_reserve(&heap, 0) != NULL); /* NULL would mean that it has failed */
     write_all(&heap);
     write_all(&other);
     MC_EXPECT_Z(mc_buf_get(&heap), wanted);

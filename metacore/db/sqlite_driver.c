@@ -84,7 +84,7 @@ static mc_code reader_open(void *driver, mc_db_conn **out, mc_err *err)
 
 static mc_code take_reader(mc__sqlite *self, mc__sqlite_reader **out, mc_err *err)
 {
-    mc__sqlite_reader *reader;
+    mc__sqlite_reader *reader = NULL;
     mc_code rc;
 
     mc_mutex_lock(&self->mu);
@@ -128,7 +128,7 @@ static void give_reader(mc__sqlite *self, mc__sqlite_reader *reader)
 
 static mc_code read_driver(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
 {
-    mc__sqlite_reader *reader;
+    mc__sqlite_reader *reader = NULL;
     mc_code rc = take_reader(driver, &reader, err);
 
     if (rc != MC_OK)
