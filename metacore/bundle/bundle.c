@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-void mc__sha256_hex(mc_str bytes, char out[65])
+void mc__bundle_sha256(mc_str bytes, char out[65])
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char digest[crypto_hash_sha256_BYTES];
@@ -80,7 +80,7 @@ mc_code mc__bundle_add(mc__bundle_builder *b, mc_str name, mc_str data, mc_err *
     file = &b->files[b->count++];
     file->name = name;
     file->data = data;
-    mc__sha256_hex(data, file->sha256);
+    mc__bundle_sha256(data, file->sha256);
     return MC_OK;
 }
 
@@ -150,7 +150,7 @@ mc_code mc_bundle_read(mc_str packed, mc_bundle **out, mc_err *err)
         rc = mc__tar_read(mc_buf_get(&tar), &b, err);
     mc_buf_deinit(&tar);
     if (rc == MC_OK)
-        mc__sha256_hex(packed, b.bundle->digest);
+        mc__bundle_sha256(packed, b.bundle->digest);
     return mc__bundle_finish(&b, rc, out, err);
 }
 
@@ -167,7 +167,7 @@ mc_code mc_bundle_of_manifest(mc_str manifest, mc_bundle **out, mc_err *err)
     if (rc == MC_OK)
         rc = mc__bundle_add(&b, MC_STR("manifest.json"), copy, err);
     if (rc == MC_OK)
-        mc__sha256_hex(manifest, b.bundle->digest);
+        mc__bundle_sha256(manifest, b.bundle->digest);
     return mc__bundle_finish(&b, rc, out, err);
 }
 

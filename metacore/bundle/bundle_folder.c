@@ -108,7 +108,7 @@ static mc_code digest_of(mc_bundle *bundle, mc_err *err)
         mc_buf_printf(&list, "%s  %.*s\n", bundle->files[i].sha256, MC_FMT(bundle->files[i].name));
     rc = mc_buf_check(&list, "bundle", err);
     if (rc == MC_OK)
-        mc__sha256_hex(mc_buf_get(&list), bundle->digest);
+        mc__bundle_sha256(mc_buf_get(&list), bundle->digest);
     mc_buf_deinit(&list);
     return rc;
 }

@@ -23,6 +23,6 @@ mc_code mc__bundle_finish(mc__bundle_builder *b, mc_code rc, mc_bundle **out, mc
 mc_code mc__gunzip(mc_str packed, size_t max, mc_buf *out, mc_err *err);
 /* tar.c: every entry of an archive. */
 mc_code mc__tar_read(mc_str tar, mc__bundle_builder *b, mc_err *err);
-void mc__sha256_hex(mc_str bytes, char out[65]);
+void mc__bundle_sha256(mc_str bytes, char out[65]);
 
 #endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#define STOP_TIMEOUT_MS 30000
+
+static mc_code open_log(const command *self, mc_log **out, mc_err *err)
+{
+    mc_log_config config = {MC_LOG_CONFIG};
+
+    if (!mc_log_level_parse(settings_str(self->settings, SETTING_LOG_LEVEL), &config.level))
+        return mc_fail(err, MC_INVALID, "log-level: want debug, info, warn or error");
+    if (!mc_log_format_parse(settings_str(self->settings, SETTING_LOG_FORMAT), &config.format))
+        return mc_fail(err, MC_INVALID, "log-format: want json or text");
+    return mc_log_new(&config, out, err);
+}
+
+/* A first start without users: whoever reads the server's output makes the first account. */
+static mc_code offer_setup(mc_app *app, const char *url, mc_err *err)
+{
+    mc_ctx ctx = {.arena = mc_arena_new(0), .now = mc_clock_now((mc_clock){NULL, NULL})};
+    int64_t users = 0;
+    mc_str token;
+    mc_code rc;
+
+    if (!ctx.arena)
+        return mc_fail(err, MC_NO_MEMORY, "setup");
+    rc = mc_auth_count_users(mc_app_auth(app), &ctx, &users, err);
+    if (rc == MC_OK && users == 0) {
+        rc = mc_auth_create_setup_token(mc_app_auth(app), &ctx, &token, err);
+        if (rc == MC_OK)
+            fprintf(stderr,
+                    "no users yet. The first one, once, within 24 hours:\n"
+                    "  POST %s/api/auth/setup  {\"token\",\"name\",\"email\",\"password\","
+                    "\"organization_name\"}\n  token=%.*s\n",
+                    url, MC_FMT(token));
+    }
+    mc_arena_free(ctx.arena);
+    return rc;
+}
+
+static void greet(const command *self, const char *url)
+{
+    fprintf(stderr, "metacore %s listening on %s\n", MC_VERSION, url);
+    if (settings_bool(self->settings, SETTING_DEV))
+        fprintf(stderr, "development: sign in as owner@example.com / metacore-demo; registration "
+                        "is open, unsigned addons are accepted\n");
+}
+
+/* The host part of the address as configured, with the port in use. */
+static void write_url(const command *self, const mc_app *app, char *out, size_t size)
+{
+    mc_str listen = settings_str(self->settings, SETTING_LISTEN);
+    size_t colon = listen.len;
+    bool is_tls = settings_str(self->settings, SETTING_TLS_CERT).len > 0;
+
+    while (colon > 0 && listen.ptr[colon - 1] != ':')
+        colon--;
+    (void)snprintf(out, size, "%s://%.*s:%u", is_tls ? "https" : "http",
+                   colon ? (int)colon - 1 : 9, colon ? listen.ptr : "127.0.0.1", mc_app_port(app));
+}
+
+static void run_until_signal(mc_app *app, const sigset_t *signals)
+{
+    int got;
+
+    for (;;) {
+        mc_err err;
+
+        if (sigwait(signals, &got) != 0)
+            return;
+        if (got != SIGHUP)
+            return;
+        if (mc_app_reload(app, &err) != MC_OK)
+            mc_log_error(mc_app_log(app), "reload.failed", MC_KV_ERR("error", &err));
+        else
+            mc_log_info(mc_app_log(app), "reloaded", MC_KV_BOOL("certificates", true));
+    }
+}
+
+static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, mc_err *err)
+{
+    mc_app_config config;
+    mc_app *app = NULL;
+    char url[512];
+    mc_code rc = command_app_config(self, log, &config, err);
+
+    config.has_control = true;
+    if (rc == MC_OK)
+        rc = mc_app_new(&config, &app, err);
+    if (rc == MC_OK)
+        rc = mc_app_start(app, err);
+    if (rc == MC_OK) {
+        write_url(self, app, url, sizeof(url));
+        rc = offer_setup(app, url, err);
+    }
+    if (rc == MC_OK) {
+        greet(self, url);
+        run_until_signal(app, signals);
+        mc_log_info(log, "stopping", MC_KV_I64("timeout_ms", STOP_TIMEOUT_MS));
+        mc_app_stop(app, STOP_TIMEOUT_MS);
+    }
+    mc_app_free(app);
+    return rc;
+}
+
+int command_serve(const command *self)
+{
+    mc_log *log = NULL;
+    sigset_t signals;
+    mc_err err;
+    mc_code rc;
+
+    /* Blocked before any thread exists, so that only run_until_signal sees them. */
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away is not our end */
+
+    rc = open_log(self, &log, &err);
+    if (rc == MC_OK)
+        rc = serve(self, log, &signals, &err);
+    mc_log_unref(log);
+    return rc == MC_OK ? EXIT_DONE : command_fail(&err);
+}

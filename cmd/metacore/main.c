@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct subcommand {
+    const char *name;
+    int (*run)(const command *self);
+    const char *usage;
+} subcommand;
+
+static int command_config(const command *self)
+{
+    settings_print(self->settings, self->as_json, stdout);
+    return EXIT_DONE;
+}
+
+static int command_version(const command *self)
+{
+    if (self->as_json)
+        printf("{\"kernel\":\"%s\",\"version\":\"%s\"}\n", MC_KERNEL_VERSION, MC_VERSION);
+    else
+        printf("metacore %s (kernel contract %s)\n", MC_VERSION, MC_KERNEL_VERSION);
+    return EXIT_DONE;
+}
+
+static const subcommand subcommands[] = {
+    {"serve", command_serve, "serve"},
+    {"migrate", command_migrate, "migrate up | down | status"},
+    {"user", command_user,
+     "user create --email E --password-stdin [--name N] [--org O] [--role owner]\n"
+     "            user list | passwd --email E --password-stdin | disable --email E | enable "
+     "--email E"},
+    {"grant", command_grant,
+     "grant add | remove | list --org O [--role R | --email E] [--capability C]"},
+    {"addon", command_addon, "addon install PATH --org O | list"},
+    {"config", command_config, "config"},
+    {"version", command_version, "version"},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage:\n", out);
+    for (size_t i = 0; i < MC_LEN(subcommands); i++)
+        fprintf(out, "  metacore %s\n", subcommands[i].usage);
+    fputs("\n--json prints JSON wherever something is listed. Settings, for every command:\n", out);
+    settings_print_usage(out);
+}
+
+static int run(int argc, char **argv, mc_arena *arena, const char **args)
+{
+    mc_settings settings;
+    command self = {.settings = &settings, .arena = arena, .args = args + 1};
+    int count = 0;
+    mc_err err;
+
+    if (settings_load(&settings, arena, argc - 1, argv + 1, args, &count, &err) != MC_OK) {
+        fprintf(stderr, "metacore: %s\n", err.msg);
+        return EXIT_USAGE;
+    }
+    if (count == 0 || strcmp(args[0], "help") == 0 || strcmp(args[0], "--help") == 0) {
+        print_usage(count == 0 ? stderr : stdout);
+        return count == 0 ? EXIT_USAGE : EXIT_DONE;
+    }
+    self.arg_count = count - 1;
+    self.as_json = command_switch(&self, "json");
+    for (size_t i = 0; i < MC_LEN(subcommands); i++) {
+        if (strcmp(args[0], subcommands[i].name) == 0)
+            return subcommands[i].run(&self);
+    }
+    fprintf(stderr, "metacore: no command \"%s\"; see metacore help\n", args[0]);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    mc_arena *arena = mc_arena_new(0);
+    const char **args = calloc((size_t)argc + 1, sizeof(*args));
+    int status = EXIT_FAILED;
+
+    if (arena && args)
+        status = run(argc, argv, arena, args);
+    else
+        fputs("metacore: out of memory\n", stderr);
+    free(args);
+    mc_arena_free(arena);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_CMD_SETTINGS_H
+#define METACORE_CMD_SETTINGS_H
+
+/**
+ * settings: the effective configuration: flag, then environment, then file, then default.
+ *
+ * Every setting has one row in one table (settings.c), which also writes the usage text and
+ * `metacore config`. NAME_FILE in the environment names a file that holds the value of NAME.
+ * The configuration file is a JSON object whose keys are the flags' names.
+ */
+
+#include "metacore/base/arena.h"
+#include "metacore/base/err.h"
+#include "metacore/base/str.h"
+
+#include <stdio.h>
+
+typedef enum mc_setting {
+    SETTING_LISTEN,
+    SETTING_DATA,
+    SETTING_DATABASE,
+    SETTING_CONFIG,
+    SETTING_DEV,
+    SETTING_JWT_SECRET,
+    SETTING_TOKEN_TTL,
+    SETTING_REGISTRATION,
+    SETTING_ADDONS,
+    SETTING_ALLOW_UNSIGNED,
+    SETTING_SYNCHRONOUS,
+    SETTING_LOOPS,
+    SETTING_WORKERS,
+    SETTING_TLS_CERT,
+    SETTING_TLS_KEY,
+    SETTING_CORS_ORIGINS,
+    SETTING_LOG_LEVEL,
+    SETTING_LOG_FORMAT,
+    SETTING_COUNT
+} mc_setting;
+
+typedef struct mc_settings {
+    mc_arena *arena;
+    mc_str values[SETTING_COUNT];
+    const char *sources[SETTING_COUNT]; /* "flag", "environment", "file", "default" */
+} mc_settings;
+
+/**
+ * Takes the settings' flags out of argv (--name value or --name=value; a switch stands alone) and
+ * leaves the rest, in order, in args.
+ * Errors  INVALID: a flag without value, a value outside its range, an unknown key in the file.
+ */
+mc_code settings_load(mc_settings *self, mc_arena *arena, int argc, char **argv, const char **args,
+                      int *out_arg_count, mc_err *err);
+
+mc_str settings_str(const mc_settings *self, mc_setting id);
+bool settings_bool(const mc_settings *self, mc_setting id);
+unsigned settings_unsigned(const mc_settings *self, mc_setting id);
+
+/** The flags with their environment names and defaults, for usage. */
+void settings_print_usage(FILE *out);
+/** One line or JSON member each, with its source; secrets are masked. */
+void settings_print(const mc_settings *self, bool as_json, FILE *out);
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/host/app_internal.h"
+
+#include "metacore/migrations/migrations.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DATA_DIR_DEFAULT "./metacore-data"
+#define CTX_BUDGET_BYTES ((size_t)64 << 20)
+#define STOP_TIMEOUT_MS 30000
+
+mc_code mc__app_ctx_init(mc_app *app, mc_ctx *ctx, mc_err *err)
+{
+    *ctx = (mc_ctx){.arena = mc_arena_new(CTX_BUDGET_BYTES)};
+    if (!ctx->arena)
+        return mc_fail(err, MC_NO_MEMORY, "app");
+    ctx->now = mc_clock_now(app->config.clock);
+    return MC_OK;
+}
+
+void mc__app_ctx_deinit(mc_ctx *ctx)
+{
+    mc_arena_free(ctx->arena);
+    ctx->arena = NULL;
+}
+
+/* ---- configuration ---- */
+
+static bool copy_text(mc_arena *arena, mc_str *text)
+{
+    size_t len = text->len;
+
+    *text = mc_str_copy(arena, *text);
+    return text->len == len;
+}
+
+static bool copy_texts(mc_arena *arena, const mc_str **items, size_t count)
+{
+    mc_str *copies = mc_arena_array(arena, mc_str, count);
+
+    for (size_t i = 0; i < count && copies; i++) {
+        copies[i] = (*items)[i];
+        if (!copy_text(arena, &copies[i]))
+            return false;
+    }
+    *items = copies;
+    return copies != NULL;
+}
+
+static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err)
+{
+    mc_app_config *own = &app->config;
+    mc_str *const texts[] = {&own->data_dir, &own->database_url, &own->listen,
+                             &own->tls_cert_file, &own->tls_key_file};
+
+    *own = *config;
+    app->text = mc_arena_new(0);
+    if (!app->text)
+        return mc_fail(err, MC_NO_MEMORY, "app");
+    own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
+    if (mc_str_is_empty(own->data_dir))
+        own->data_dir = MC_STR(DATA_DIR_DEFAULT);
+    for (size_t i = 0; i < MC_LEN(texts); i++) {
+        if (!copy_text(app->text, texts[i]))
+            return mc_fail(err, MC_NO_MEMORY, "app");
+    }
+    if (!copy_texts(app->text, &own->addons, own->addon_count) ||
+        !copy_texts(app->text, &own->cors_origins, own->cors_origin_count))
+        return mc_fail(err, MC_NO_MEMORY, "app");
+    own->allow_unsigned = config->allow_unsigned || config->dev;
+    return MC_OK;
+}
+
+static mc_code load_secret(mc_app *app, mc_str configured, mc_err *err)
+{
+    if (mc_str_is_empty(configured) && app->config.dev)
+        return mc_data_dir_secret(&app->dir, &app->jwt_secret, err);
+    if (mc_str_is_empty(configured))
+        return mc_fail(err, MC_INVALID, "JWT_SECRET is required (at least %d bytes)",
+                       MC_JWT_SECRET_MIN);
+    if (configured.len < MC_JWT_SECRET_MIN)
+        return mc_fail(err, MC_INVALID, "JWT_SECRET is shorter than %d bytes", MC_JWT_SECRET_MIN);
+    return mc_secret_init(&app->jwt_secret, configured, err);
+}
+
+/* ---- storage ---- */
+
+static mc_code open_database(mc_app *app, mc_err *err)
+{
+    mc_db_config config = {MC_DB_CONFIG, .url = app->config.database_url,
+                           .synchronous_normal = app->config.synchronous_normal};
+
+    if (mc_str_is_empty(config.url))
+        config.url = mc_str_printf(app->text, "sqlite:%s/metacore.db", app->dir.path);
+    if (!config.url.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "app");
+    return mc_db_open(&config, &app->db, err);
+}
+
+static mc_code migrate(mc_app *app, mc_err *err)
+{
+    mc_ctx ctx;
+    mc_code rc = mc__app_ctx_init(app, &ctx, err);
+
+    if (rc == MC_OK)
+        rc = mc_migrations_up(app->db, &ctx, mc_migrations_kernel(mc_db_dialect_of(app->db)), NULL,
+                              err);
+    mc__app_ctx_deinit(&ctx);
+    return rc;
+}
+
+/* ---- services ---- */
+
+static mc_code can_read(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err)
+{
+    mc_app *app = user;
+    mc_code rc = mc_permission_check_action(app->permission, ctx, model->key, MC_STR("read"), err);
+
+    if (rc != MC_OK && rc != MC_FORBIDDEN)
+        return rc;
+    *out = rc == MC_OK;
+    return MC_OK;
+}
+
+static mc_code build_permission(mc_app *app, mc_err *err)
+{
+    mc_permission_config config = {MC_PERMISSION_CONFIG, .clock = app->config.clock};
+    mc_code rc = mc_permission_store_sql_new(app->db, &config.store, err);
+
+    return rc == MC_OK ? mc_permission_new(&config, &app->permission, err) : rc;
+}
+
+/* A development server is started, tried and thrown away: it may be registered at more often. */
+static mc_auth_limits limits(const mc_app *app)
+{
+    mc_auth_limits out = {0};
+
+    if (app->config.dev)
+        out.registers_per_hour = 1000;
+    return out;
+}
+
+static mc_code build_auth(mc_app *app, mc_err *err)
+{
+    bool is_open = app->config.registration == MC_REGISTRATION_OPEN ||
+                   (app->config.registration == MC_REGISTRATION_DEFAULT && app->config.dev);
+
+    return mc_auth_new(&(mc_auth_config){MC_AUTH_CONFIG, .db = app->db,
+                                         .jwt_secret = mc_secret_get(&app->jwt_secret),
+                                         .access_ttl_s = app->config.token_ttl_s,
+                                         .registration_open = is_open,
+                                         .limits = limits(app), .clock = app->config.clock,
+                                         .on_org_created = mc__host_on_org_created,
+                                         .on_org_created_user = app->host},
+                       &app->auth, err);
+}
+
+static mc_code build_metadata(mc_app *app, mc_err *err)
+{
+    return mc_metadata_new(&(mc_metadata_config){MC_METADATA_CONFIG, .models = app->models,
+                                                 .i18n = app->i18n,
+                                                 .is_visible = mc__host_is_visible,
+                                                 .is_visible_user = app->host,
+                                                 .can_read = can_read, .can_read_user = app},
+                           &app->metadata, err);
+}
+
+static mc_code check_permission(void *user, mc_ctx *ctx, mc_str capability, mc_err *err)
+{
+    return mc_permission_check(user, ctx, capability, err);
+}
+
+static mc_code build_dynamic(mc_app *app, mc_err *err)
+{
+    return mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db,
+                                               .models = app->models,
+                                               .check = check_permission,
+                                               .check_user = app->permission,
+                                               .is_visible = mc__host_is_visible,
+                                               .is_visible_user = app->host,
+                                               .clock = app->config.clock},
+                          &app->dynamic, err);
+}
+
+static mc_code build_services(mc_app *app, mc_err *err)
+{
+    mc_code rc = mc_i18n_new(NULL, &app->i18n, err);
+
+    if (rc == MC_OK)
+        rc = mc_models_new(&app->models, err);
+    if (rc == MC_OK)
+        rc = build_permission(app, err);
+    if (rc == MC_OK)
+        rc = mc__host_new(app, &app->host, err);
+    if (rc == MC_OK)
+        rc = build_auth(app, err);
+    if (rc == MC_OK)
+        rc = build_metadata(app, err);
+    if (rc == MC_OK)
+        rc = build_dynamic(app, err);
+    if (rc == MC_OK)
+        rc = mc_http_router_new(&app->router, err);
+    return rc == MC_OK ? mc__app_mount(app, err) : rc;
+}
+
+mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
+{
+    mc_app *app = calloc(1, sizeof(*app));
+    mc_code rc;
+
+    if (!app)
+        return mc_fail(err, MC_NO_MEMORY, "app");
+    app->dir.lock_fd = -1;
+    rc = copy_config(app, config, err);
+    if (rc == MC_OK)
+        rc = mc_data_dir_open(&app->dir, app->config.data_dir, err);
+    if (rc == MC_OK)
+        rc = load_secret(app, config->jwt_secret, err);
+    if (rc == MC_OK)
+        rc = open_database(app, err);
+    if (rc == MC_OK)
+        rc = migrate(app, err);
+    if (rc == MC_OK)
+        rc = build_services(app, err);
+    if (rc == MC_OK)
+        rc = mc__host_start(app->host, err);
+    if (rc == MC_OK && app->config.dev)
+        rc = mc__app_demo(app, err);
+    if (rc != MC_OK) {
+        mc_app_free(app);
+        return rc;
+    }
+    *out = app;
+    return MC_OK;
+}
+
+void mc_app_free(mc_app *app)
+{
+    if (!app)
+        return;
+    mc_app_stop(app, 0);
+    /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
+     * nothing of ours is called any more, and the exchanges can go with the server. */
+    mc_executor_free(app->executor);
+    mc_db_close(app->db);
+    mc_http_router_free(app->router);
+    mc_dynamic_free(app->dynamic);
+    mc_metadata_free(app->metadata);
+    mc_auth_free(app->auth);
+    mc__host_free(app->host);
+    mc_permission_free(app->permission);
+    mc_models_free(app->models);
+    mc_i18n_free(app->i18n);
+    mc_server_free(app->server);
+    mc_secret_deinit(&app->jwt_secret);
+    mc_data_dir_close(&app->dir);
+    mc_arena_free(app->text);
+    free(app);
+}
+
+/* ---- what a host adds ---- */
+
+static mc_code ensure_table(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    return mc_model_ensure_table(user, conn, err);
+}
+
+mc_code mc_app_add_model(mc_app *app, const mc_model_def *def, mc_err *err)
+{
+    mc_model *model = NULL;
+    mc_ctx ctx;
+    mc_code rc = mc_model_new(def, mc_db_dialect_of(app->db), &model, err);
+
+    if (rc != MC_OK)
+        return rc;
+    rc = mc__app_ctx_init(app, &ctx, err);
+    if (rc == MC_OK)
+        rc = mc_db_write(app->db, &ctx, ensure_table, model, err);
+    mc__app_ctx_deinit(&ctx);
+    if (rc != MC_OK) {
+        mc_model_free(model);
+        return rc;
+    }
+    return mc_models_put(app->models, model, err);
+}
+
+mc_code mc_app_add_route(mc_app *app, const mc_http_route *route, mc_err *err)
+{
+    if (app->is_started)
+        return mc_fail(err, MC_INVALID, "app: routes are added before start");
+    return mc_http_router_add(app->router, MC_STR("/api"), route, err);
+}
+
+/* ---- serving ---- */
+
+static mc_code build_executor(mc_app *app, mc_err *err)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    app->loops = app->config.loops ? app->config.loops : (cores > 0 ? (unsigned)cores : 1);
+    app->cors.origins = (mc_strs){app->config.cors_origins, app->config.cors_origin_count};
+    return mc_executor_new(
+        &(mc_executor_config){MC_EXECUTOR_CONFIG, .db = app->db, .auth = app->auth,
+                              .i18n = app->i18n, .router = app->router,
+                              .cors = app->cors.origins.count ? &app->cors : NULL,
+                              .log = app->config.log, .clock = app->config.clock,
+                              .loops = app->loops, .workers = app->config.workers},
+        &app->executor, err);
+}
+
+static mc_code build_server(mc_app *app, mc_err *err)
+{
+    mc_server_config config = {MC_SERVER_CONFIG, .listen = app->config.listen,
+                               .handler = mc_executor_handler(app->executor), .loops = app->loops,
+                               .tls_cert_file = app->config.tls_cert_file,
+                               .tls_key_file = app->config.tls_key_file,
+                               .clock = app->config.clock};
+
+    if (app->config.has_control) {
+        config.unix_path = mc_str_printf(app->text, "%s/" MC_CONTROL_SOCKET, app->dir.path);
+        if (!config.unix_path.ptr)
+            return mc_fail(err, MC_NO_MEMORY, "app");
+    }
+    return mc_server_new(&config, &app->server, err);
+}
+
+mc_code mc_app_start(mc_app *app, mc_err *err)
+{
+    mc_code rc;
+
+    if (mc_db_dialect_of(app->db) != MC_DB_SQLITE)
+        return mc_fail(err, MC_NOT_PROVIDED, "serving from PostgreSQL is not provided yet: its "
+                                             "driver runs migrations and the db package's tests");
+    rc = build_executor(app, err);
+    if (rc == MC_OK)
+        rc = build_server(app, err);
+    if (rc == MC_OK)
+        rc = mc_server_start(app->server, err);
+    app->is_started = rc == MC_OK;
+    return rc;
+}
+
+void mc_app_stop(mc_app *app, int64_t timeout_ms)
+{
+    if (app->is_started)
+        mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
+    app->is_started = false;
+}
+
+unsigned mc_app_port(const mc_app *app)
+{
+    return app->server ? mc_server_port(app->server) : 0;
+}
+
+mc_code mc_app_reload(mc_app *app, mc_err *err)
+{
+    return mc_str_is_empty(app->config.tls_cert_file) ? MC_OK
+                                                      : mc_server_reload_tls(app->server, err);
+}
+
+/* ---- its parts ---- */
+
+mc_db *mc_app_db(mc_app *app)
+{
+    return app->db;
+}
+
+mc_auth *mc_app_auth(mc_app *app)
+{
+    return app->auth;
+}
+
+mc_permission *mc_app_permission(mc_app *app)
+{
+    return app->permission;
+}
+
+mc_models *mc_app_models(mc_app *app)
+{
+    return app->models;
+}
+
+mc_dynamic *mc_app_dynamic(mc_app *app)
+{
+    return app->dynamic;
+}
+
+mc_host *mc_app_host(mc_app *app)
+{
+    return app->host;
+}
+
+mc_log *mc_app_log(mc_app *app)
+{
+    return app->config.log;
+}

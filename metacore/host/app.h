@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_HOST_APP_H
+#define METACORE_HOST_APP_H
+
+/**
+ * app: a whole metacore in one object: database, services, routes, server, built in one order.
+ *
+ * An embedding program makes one, registers models and routes of its own, starts it, and stops it:
+ *
+ *   mc_app_new(&(mc_app_config){MC_APP_CONFIG, .data_dir = MC_STR("./data")}, &app, &err);
+ *   mc_app_add_model(app, &books, &err);
+ *   mc_app_add_route(app, &(mc_http_route){"GET", "/hello", MC_HTTP_READ, 0, NULL, hello}, &err);
+ *   mc_app_start(app, &err);
+ *
+ * Routes: /api/auth, /api/metadata, /api/dynamic (also as /api/data), and /healthz, /readyz, /.
+ * Every service it builds can be reached and used by itself, without HTTP.
+ *
+ * Not here: addons (host.h), flags and signals (cmd/metacore).
+ * Threads:  new, add and start from one thread; after start the accessors' objects are thread-safe.
+ */
+
+#include "metacore/auth/auth.h"
+#include "metacore/base/err.h"
+#include "metacore/base/str.h"
+#include "metacore/base/time.h"
+#include "metacore/db/db.h"
+#include "metacore/dynamic/dynamic.h"
+#include "metacore/httpx/httpx.h"
+#include "metacore/log/log.h"
+#include "metacore/modelbase/modelbase.h"
+#include "metacore/permission/permission.h"
+
+MC_BEGIN_DECLS
+
+#define MC_VERSION "0.1.0"
+/** What manifests' `kernel` ranges are held against: the contract's version, not ours. */
+#define MC_KERNEL_VERSION "2.0.0"
+
+typedef struct mc_app mc_app;
+typedef struct mc_host mc_host;
+
+/** The default is open in development, else closed. */
+typedef enum mc_registration {
+    MC_REGISTRATION_DEFAULT,
+    MC_REGISTRATION_OPEN,
+    MC_REGISTRATION_CLOSED
+} mc_registration;
+
+/** Zero is "the default" in every field; strings are copied. */
+typedef struct mc_app_config {
+    uint32_t struct_size;
+    mc_str data_dir;     /* empty: ./metacore-data; made when missing, mode 0700 */
+    mc_str database_url; /* empty: sqlite:<data_dir>/metacore.db */
+    mc_str jwt_secret;   /* at least 32 bytes; empty: made once and kept in data_dir when dev is
+                            set, else INVALID */
+    bool dev;            /* demo organization and addons, open registration, unsigned bundles */
+    mc_registration registration;
+    bool allow_unsigned; /* bundles without a signature may be installed */
+    const mc_str *addons; /* folders or bundle files that every organization gets */
+    size_t addon_count;
+
+    mc_str listen;        /* as mc_server_config.listen */
+    bool has_control;     /* also listen on <data_dir>/control.sock for the command line */
+    mc_str tls_cert_file; /* PEM; empty: plain HTTP */
+    mc_str tls_key_file;
+    const mc_str *cors_origins; /* exact origins, or one "*"; none: no CORS */
+    size_t cors_origin_count;
+    unsigned loops;           /* 0: one per core */
+    unsigned workers;         /* pool threads; 0: two per core */
+    bool synchronous_normal;  /* as mc_db_config */
+    int64_t token_ttl_s;      /* 0: 86400 */
+    mc_log *log;              /* borrowed; NULL: silent */
+    mc_clock clock;
+} mc_app_config;
+#define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
+
+/**
+ * Takes the data directory's lock, opens the database, migrates it, builds the services and
+ * loads the installed addons. Nothing listens yet.
+ * Errors  UNAVAILABLE: another process holds the data directory. INVALID: config. IO. The
+ *         database's and the migrations' own.
+ */
+MC_API MC_MUST_USE mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err);
+/** Stops when needed, waits for open work, closes the database. */
+MC_API void mc_app_free(mc_app *app);
+
+/** A model of the host's own, present for every organization; its table is made. Before start. */
+MC_API MC_MUST_USE mc_code mc_app_add_model(mc_app *app, const mc_model_def *def, mc_err *err);
+/** A route under /api; tokens are checked unless it is MC_HTTP_PUBLIC. Before start. */
+MC_API MC_MUST_USE mc_code mc_app_add_route(mc_app *app, const mc_http_route *route, mc_err *err);
+
+MC_API MC_MUST_USE mc_code mc_app_start(mc_app *app, mc_err *err);
+/** Stops accepting, finishes open requests for at most timeout_ms (0: 30000). */
+MC_API void mc_app_stop(mc_app *app, int64_t timeout_ms);
+/** The port in use after start. */
+MC_API unsigned mc_app_port(const mc_app *app);
+/** Reads the certificates again. */
+MC_API MC_MUST_USE mc_code mc_app_reload(mc_app *app, mc_err *err);
+
+MC_API mc_db *mc_app_db(mc_app *app);
+MC_API mc_auth *mc_app_auth(mc_app *app);
+MC_API mc_permission *mc_app_permission(mc_app *app);
+MC_API mc_models *mc_app_models(mc_app *app);
+MC_API mc_dynamic *mc_app_dynamic(mc_app *app);
+MC_API mc_host *mc_app_host(mc_app *app);
+MC_API mc_log *mc_app_log(mc_app *app);
+
+MC_END_DECLS
+#endif

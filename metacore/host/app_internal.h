@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_HOST_APP_INTERNAL_H
+#define METACORE_HOST_APP_INTERNAL_H
+
+#include "metacore/host/admin.h"
+#include "metacore/host/app.h"
+#include "metacore/host/data_dir.h"
+#include "metacore/host/executor.h"
+#include "metacore/host/host.h"
+#include "metacore/metadata/metadata.h"
+
+/* Everything, in the order in which it is built; freed in the other direction. */
+struct mc_app {
+    mc_app_config config; /* strings are text's */
+    mc_arena *text;
+    mc_data_dir dir;
+    mc_secret jwt_secret;
+    mc_db *db;
+    mc_i18n *i18n;
+    mc_models *models;
+    mc_permission *permission;
+    mc_host *host;
+    mc_auth *auth;
+    mc_metadata *metadata;
+    mc_dynamic *dynamic;
+    mc_http_router *router;
+    mc_http_cors cors;
+    mc_executor *executor;
+    mc_server *server;
+    unsigned loops;
+    bool is_started;
+};
+
+/* A ctx for work of our own; its arena is the caller's to free. */
+mc_code mc__app_ctx_init(mc_app *app, mc_ctx *ctx, mc_err *err);
+void mc__app_ctx_deinit(mc_ctx *ctx);
+
+/* host.c */
+mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err);
+void mc__host_free(mc_host *self);
+/* Reads the addons that every organization gets, and installs them where they are missing. */
+mc_code mc__host_start(mc_host *self, mc_err *err);
+/* Whether ctx's organization has model. */
+mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err);
+/* A new organization, in its transaction: what every organization gets. */
+mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
+                                mc_err *err);
+
+/* app_routes.c */
+mc_code mc__app_mount(mc_app *app, mc_err *err);
+
+/* app_demo.c: the demo organization and its owner, once */
+mc_code mc__app_demo(mc_app *app, mc_err *err);
+
+#endif

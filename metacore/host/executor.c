@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/host/executor.h"
+
+#include "metacore/base/pool.h"
+#include "metacore/base/sync.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WORKER_QUEUE_MAX 1024
+#define RETRY_AFTER_S 1
+
+struct mc_executor {
+    mc_executor_config config;
+    mc_db_dialect dialect;
+    mc_pool *pool;
+    unsigned loop_count;
+    mc_db_conn **loop_conns; /* [loop], each its loop thread's own */
+};
+
+/* One request on its way; lives in its exchange's arena. */
+typedef struct work {
+    mc_executor *self;
+    mc_exchange *x;
+    mc_http_req req;
+    mc_http_res res;
+    mc_err err;
+    int64_t started_us;
+    bool is_identified; /* who, language and prepare are done */
+    union {
+        mc_job pool;
+        mc_db_job writer;
+    } job;
+} work;
+
+/* A pool thread's own read-only connection; made by its first job, closed with the thread. */
+static _Thread_local mc_db_conn *worker_conn;
+
+/* ---- the end of a request ---- */
+
+static void log_request(const work *w)
+{
+    const mc_message *message = w->req.message;
+    int64_t duration_us = mc_clock_monotonic_us(w->self->config.clock) - w->started_us;
+
+    mc_log_info(w->self->config.log, "request", MC_KV_STR("method", message->method),
+                MC_KV_STR("path", message->path), MC_KV_I64("status", w->res.status),
+                MC_KV_I64("duration_us", duration_us),
+                MC_KV_STR("request_id", w->req.ctx.request_id));
+    if (w->res.status >= 500)
+        mc_log_error(w->self->config.log, "request.failed",
+                     MC_KV_STR("request_id", w->req.ctx.request_id), MC_KV_ERR("error", &w->err));
+}
+
+static void answer(work *w)
+{
+    mc_answer out;
+
+    if (w->self->config.cors)
+        mc_http_cors_apply(w->self->config.cors, &w->req, &w->res);
+    mc_http_res_seal(&w->res, &w->req);
+    log_request(w);
+    out = mc_http_res_answer(&w->res);
+    mc_exchange_answer(w->x, &out);
+}
+
+static void finish(work *w, mc_code rc)
+{
+    w->req.ctx.conn = NULL;
+    if (rc == MC_OK)
+        rc = mc_http_res_finish(&w->res, &w->err);
+    if (rc != MC_OK) {
+        w->err.code = rc;
+        mc_http_error(&w->res, &w->req.ctx, &w->err);
+    }
+    answer(w);
+}
+
+/* ---- the parts of a request ---- */
+
+/* Who asks and in which language; needs ctx.conn for what no cache holds. */
+static mc_code identify(work *w)
+{
+    const mc_http_route *route = w->req.match.route;
+
+    w->req.ctx.lang = mc_i18n_negotiate(w->self->config.i18n,
+                                        mc_http_header(&w->req, MC_STR("accept-language")));
+    if (route && (route->flags & (MC_HTTP_PUBLIC | MC_HTTP_LOCAL)))
+        return MC_OK;
+    return mc_auth_authenticate(w->self->config.auth, &w->req, &w->err);
+}
+
+static mc_code prepare(work *w)
+{
+    const mc_http_route *route = w->req.match.route;
+    mc_code rc;
+
+    if (w->is_identified)
+        return MC_OK;
+    rc = identify(w);
+    if (rc == MC_OK && route->prepare)
+        rc = route->prepare(&w->req, &w->res, route->user, &w->err);
+    w->is_identified = rc == MC_OK;
+    return rc;
+}
+
+static mc_code handle(work *w)
+{
+    const mc_http_route *route = w->req.match.route;
+
+    return route->handle(&w->req, &w->res, route->user, &w->err);
+}
+
+static mc_code handle_in_transaction(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    work *w = user;
+    mc_code rc;
+
+    (void)conn;
+    (void)ctx; /* both are in w->req.ctx */
+    rc = handle(w);
+    if (rc != MC_OK)
+        *err = w->err;
+    return rc;
+}
+
+/* ---- the writer ---- */
+
+static void written(mc_db_job *job, mc_code rc)
+{
+    work *w = mc_container_of(job, work, job.writer);
+
+    if (rc != MC_OK)
+        w->err = job->err;
+    finish(w, rc);
+}
+
+static void submit_write(work *w)
+{
+    mc_code rc;
+
+    w->job.writer = (mc_db_job){.ctx = &w->req.ctx, .fn = handle_in_transaction, .user = w,
+                                .done = written};
+    w->req.ctx.conn = NULL; /* the writer brings its own */
+    rc = mc_db_submit(w->self->config.db, &w->job.writer, &w->err);
+    if (rc != MC_OK)
+        finish(w, rc);
+}
+
+/* ---- the pool ---- */
+
+static void worker_stop(void *user)
+{
+    (void)user;
+    if (worker_conn)
+        mc_db_reader_close(worker_conn);
+    worker_conn = NULL;
+}
+
+static mc_code worker_run(work *w)
+{
+    mc_code rc = MC_OK;
+
+    if (!worker_conn)
+        rc = mc_db_reader_open(w->self->config.db, &worker_conn, &w->err);
+    if (rc != MC_OK)
+        return rc;
+    w->req.ctx.conn = worker_conn;
+    rc = prepare(w);
+    if (rc != MC_OK)
+        return rc;
+    if (w->req.match.route->run != MC_HTTP_WRITE)
+        return handle(w);
+    w->req.ctx.conn = NULL;
+    return mc_db_write(w->self->config.db, &w->req.ctx, handle_in_transaction, w, &w->err);
+}
+
+static void worker_job(mc_job *job)
+{
+    work *w = mc_container_of(job, work, job.pool);
+
+    finish(w, worker_run(w));
+}
+
+static void submit_pool(work *w)
+{
+    mc_code rc;
+
+    w->job.pool = (mc_job){.run = worker_job};
+    w->req.ctx.conn = NULL;
+    rc = mc_pool_submit(w->self->pool, &w->job.pool, &w->err);
+    if (rc != MC_OK)
+        finish(w, rc);
+}
+
+/* Whatever the abandoned run wrote is forgotten; its arena memory waits for the request's end. */
+static void start_over_in_pool(work *w)
+{
+    w->is_identified = false;
+    w->req.state = NULL;
+    w->req.ctx.field_error_count = 0;
+    mc_http_res_init(&w->res, w->req.ctx.arena);
+    submit_pool(w);
+}
+
+/* ---- the loop ---- */
+
+static void run_on_loop(work *w)
+{
+    mc_http_run run = w->req.match.route->run;
+    mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
+    mc_code rc;
+
+    if (run == MC_HTTP_POOL || w->self->dialect != MC_DB_SQLITE) {
+        submit_pool(w);
+        return;
+    }
+    w->req.ctx.conn = conn;
+    mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
+    rc = prepare(w);
+    if (rc == MC_OK && run == MC_HTTP_READ)
+        rc = handle(w);
+    mc_db_conn_set_budget(conn, 0);
+    if (rc == MC_INTERRUPTED)
+        start_over_in_pool(w);
+    else if (rc == MC_OK && run == MC_HTTP_WRITE)
+        submit_write(w);
+    else
+        finish(w, rc);
+}
+
+/* No such route: a stranger learns nothing about which paths exist below /api. */
+static void refuse_path(work *w)
+{
+    bool is_api = mc_str_starts_with(w->req.message->path, MC_STR("/api/"));
+    mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
+    mc_code rc = MC_OK;
+
+    w->req.ctx.conn = conn;
+    mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
+    if (is_api)
+        rc = identify(w);
+    mc_db_conn_set_budget(conn, 0);
+    w->req.ctx.conn = NULL;
+    if (rc != MC_OK && rc != MC_INTERRUPTED) {
+        finish(w, rc);
+        return;
+    }
+    mc_http_no_route(&w->res, &w->req);
+    answer(w);
+}
+
+static void on_request(void *user, mc_exchange *x)
+{
+    mc_executor *self = user;
+    const mc_message *message = mc_exchange_message(x);
+    mc_arena *arena = mc_exchange_arena(x);
+    work *w = mc_arena_object(arena, work);
+    bool is_hidden;
+
+    if (!w) {
+        mc_answer out = {.status = 503};
+
+        mc_exchange_answer(x, &out);
+        return;
+    }
+    w->self = self;
+    w->x = x;
+    w->started_us = mc_clock_monotonic_us(self->config.clock);
+    mc_http_req_init(&w->req, message, arena);
+    mc_http_res_init(&w->res, arena);
+    w->req.is_local = mc_exchange_is_local(x);
+    w->req.ctx.now = mc_clock_now(self->config.clock);
+    (void)mc_http_request_id(&w->req); /* also kept in the ctx */
+
+    if (self->config.cors && mc_http_cors_preflight(self->config.cors, &w->req, &w->res)) {
+        answer(w);
+        return;
+    }
+    mc_http_router_find(self->config.router, message->method, message->path, arena, &w->req.match);
+    is_hidden = w->req.match.route && (w->req.match.route->flags & MC_HTTP_LOCAL) &&
+                !w->req.is_local;
+    if (is_hidden)
+        w->req.match = (mc_http_match){0};
+    if (w->req.match.route)
+        run_on_loop(w);
+    else
+        refuse_path(w);
+}
+
+static void on_head(void *user, mc_exchange *x, mc_admission *admission)
+{
+    mc_executor *self = user;
+    const mc_message *message = mc_exchange_message(x);
+    mc_http_match match;
+
+    mc_http_router_find(self->config.router, message->method, message->path, mc_exchange_arena(x),
+                        &match);
+    if (match.route && match.route->max_body_bytes)
+        admission->max_body_bytes = match.route->max_body_bytes;
+}
+
+static void on_refusal(void *user, mc_arena *arena, int status, mc_str message, mc_answer *out)
+{
+    static mc_header headers[] = {
+        {MC_STR_INIT("Content-Type"), MC_STR_INIT("application/json; charset=utf-8")},
+        {MC_STR_INIT("X-Content-Type-Options"), MC_STR_INIT("nosniff")},
+    };
+    mc_buf body;
+
+    (void)user;
+    (void)status;
+    mc_buf_init_arena(&body, arena, 0);
+    mc_buf_lit(&body, "{\"message\":");
+    mc_json_write_str(&body, message);
+    mc_buf_lit(&body, ",\"success\":false}");
+    out->headers = headers;
+    out->header_count = MC_LEN(headers);
+    if (!mc_buf_failed(&body))
+        out->body = mc_buf_get(&body);
+}
+
+static mc_code loop_start(void *user, unsigned loop, mc_err *err)
+{
+    mc_executor *self = user;
+
+    return mc_db_reader_open(self->config.db, &self->loop_conns[loop], err);
+}
+
+static void loop_stop(void *user, unsigned loop)
+{
+    mc_executor *self = user;
+
+    if (self->loop_conns[loop])
+        mc_db_reader_close(self->loop_conns[loop]);
+    self->loop_conns[loop] = NULL;
+}
+
+/* ---- life cycle ---- */
+
+mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_err *err)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    mc_pool_config pool = {MC_POOL_CONFIG, .queue_max = WORKER_QUEUE_MAX, .name = "mc-worker",
+                           .thread_stop = worker_stop};
+    mc_executor *self = calloc(1, sizeof(*self));
+    mc_code rc;
+
+    if (!self)
+        return mc_fail(err, MC_NO_MEMORY, "executor");
+    self->config = *config;
+    self->dialect = mc_db_dialect_of(config->db);
+    self->loop_count = config->loops;
+    self->loop_conns = calloc(self->loop_count ? self->loop_count : 1, sizeof(mc_db_conn *));
+    if (!self->loop_conns) {
+        rc = mc_fail(err, MC_NO_MEMORY, "executor: %u loops", self->loop_count);
+        goto fail;
+    }
+    pool.threads = config->workers ? config->workers : (cores > 0 ? 2 * (unsigned)cores : 2);
+    rc = mc_pool_new(&pool, &self->pool, err);
+    if (rc != MC_OK)
+        goto fail;
+    *out = self;
+    return MC_OK;
+
+fail:
+    mc_executor_free(self);
+    return rc;
+}
+
+void mc_executor_free(mc_executor *self)
+{
+    if (!self)
+        return;
+    mc_pool_free(self->pool);
+    free(self->loop_conns);
+    free(self);
+}
+
+mc_server_handler mc_executor_handler(mc_executor *self)
+{
+    return (mc_server_handler){.on_head = on_head, .on_request = on_request,
+                               .on_refusal = on_refusal, .loop_start = loop_start,
+                               .loop_stop = loop_stop, .user = self};
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/host/host.h"
+
+#include "metacore/base/embedded.h"
+#include "metacore/host/app_internal.h"
+
+#include <stdlib.h>
+
+#define ADDONS_MAX 64
+
+MC_EMBEDDED(mc__example_manifests);
+
+struct mc_host {
+    mc_app *app;
+    mc_installer *installer;
+    /* What every organization gets, in order. */
+    mc_bundle *bundles[ADDONS_MAX];
+    mc_install_plan *plans[ADDONS_MAX];
+    size_t plan_count;
+};
+
+static mc_code on_loaded(void *user, const mc_manifest *manifest, mc_err *err)
+{
+    mc_app *app = user;
+
+    return mc_i18n_put(app->i18n, manifest->key, manifest->i18n, err);
+}
+
+mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)
+{
+    mc_host *self = calloc(1, sizeof(*self));
+    mc_code rc;
+
+    if (!self)
+        return mc_fail(err, MC_NO_MEMORY, "host");
+    self->app = app;
+    rc = mc_installer_new(&(mc_installer_config){MC_INSTALLER_CONFIG, .db = app->db,
+                                                 .models = app->models, .log = app->config.log,
+                                                 .kernel_version = MC_STR(MC_KERNEL_VERSION),
+                                                 .allow_unsigned = app->config.allow_unsigned,
+                                                 .on_loaded = on_loaded, .on_loaded_user = app},
+                          &self->installer, err);
+    if (rc != MC_OK) {
+        mc__host_free(self);
+        return rc;
+    }
+    *out = self;
+    return MC_OK;
+}
+
+void mc__host_free(mc_host *self)
+{
+    if (!self)
+        return;
+    for (size_t i = 0; i < ADDONS_MAX; i++) {
+        mc_install_plan_free(self->plans[i]);
+        mc_bundle_free(self->bundles[i]);
+    }
+    mc_installer_free(self->installer);
+    free(self);
+}
+
+mc_installer *mc_host_installer(mc_host *self)
+{
+    return self->installer;
+}
+
+/* ---- what every organization gets ---- */
+
+/* Takes bundle. */
+static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_err *err)
+{
+    size_t at = self->plan_count;
+    mc_code rc;
+
+    if (at == ADDONS_MAX) {
+        mc_bundle_free(bundle);
+        return mc_fail(err, MC_LIMIT, "host: more than %d addons for every organization", ADDONS_MAX);
+    }
+    self->bundles[at] = bundle;
+    rc = mc_installer_plan(self->installer, bundle, &self->plans[at], err);
+    if (rc == MC_OK)
+        self->plan_count++;
+    return rc;
+}
+
+static mc_code read_examples(mc_host *self, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < mc__example_manifests_count && rc == MC_OK; i++) {
+        mc_bundle *bundle = NULL;
+
+        rc = mc_bundle_of_manifest(mc_str_of((const char *)mc__example_manifests[i].bytes,
+                                             mc__example_manifests[i].size),
+                                   &bundle, err);
+        if (rc == MC_OK)
+            rc = add_plan(self, bundle, err);
+    }
+    return rc;
+}
+
+static mc_code read_configured(mc_host *self, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < self->app->config.addon_count && rc == MC_OK; i++) {
+        mc_bundle *bundle = NULL;
+
+        rc = mc_bundle_open(self->app->config.addons[i], &bundle, err);
+        if (rc == MC_OK)
+            rc = add_plan(self, bundle, err);
+    }
+    return rc;
+}
+
+static mc_code install_all(mc_host *self, mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+{
+    mc_installation ignored;
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < self->plan_count && rc == MC_OK; i++)
+        rc = mc_installer_run(self->installer, ctx, self->plans[i], org_id, &ignored, err);
+    return rc;
+}
+
+mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+{
+    (void)conn; /* in ctx */
+    return install_all(user, ctx, org_id, err);
+}
+
+static mc_code for_each_org(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_uuid *orgs = NULL;
+    size_t count = 0;
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn,
+                             MC_STR("SELECT id FROM organizations WHERE deleted_at IS NULL ORDER BY id"),
+                             NULL, 0, &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    while (mc_db_rows_next(&rows)) {
+        mc_uuid *grown = mc_arena_realloc(ctx->arena, orgs, count * sizeof(*orgs),
+                                          (count + 1) * sizeof(*orgs));
+
+        if (!grown) {
+            MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
+            return mc_fail(err, MC_NO_MEMORY, "host");
+        }
+        orgs = grown;
+        orgs[count++] = mc_db_col_uuid(&rows, 0);
+    }
+    rc = mc_db_rows_finish(&rows, err);
+    for (size_t i = 0; i < count && rc == MC_OK; i++)
+        rc = install_all(user, ctx, orgs[i], err);
+    return rc;
+}
+
+mc_code mc__host_start(mc_host *self, mc_err *err)
+{
+    mc_ctx ctx;
+    mc_code rc = mc__app_ctx_init(self->app, &ctx, err);
+
+    if (rc == MC_OK)
+        rc = mc_installer_load(self->installer, &ctx, err);
+    if (rc == MC_OK && self->app->config.dev)
+        rc = read_examples(self, err);
+    if (rc == MC_OK)
+        rc = read_configured(self, err);
+    if (rc == MC_OK && self->plan_count > 0)
+        rc = mc_db_write(self->app->db, &ctx, for_each_org, self, err);
+    mc__app_ctx_deinit(&ctx);
+    return rc;
+}
+
+/* ---- asked with every request ---- */
+
+mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err)
+{
+    mc_host *self = user;
+
+    (void)err;
+    *out = mc_installer_is_enabled(self->installer, ctx->who.org_id, model->addon_key);
+    return MC_OK;
+}
+
+mc_code mc_host_install_path(mc_host *self, mc_ctx *ctx, mc_str path, mc_uuid org_id,
+                             mc_installation *out, mc_err *err)
+{
+    mc_bundle *bundle = NULL;
+    mc_code rc = mc_bundle_open(path, &bundle, err);
+
+    if (rc == MC_OK)
+        rc = mc_installer_install(self->installer, ctx, bundle, org_id, out, err);
+    mc_bundle_free(bundle);
+    return rc;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line, beside a running server and without one. */
+#include "mc_client.h"
+#include "mc_test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char out[65536];
+
+static int run(const char *input, const char *const *args)
+{
+    return mc_process_run(args, input, out, sizeof(out));
+}
+
+#define RUN(input, ...) run(input, (const char *const[]){__VA_ARGS__, NULL})
+
+MC_TEST("usage mistakes end with 2 and say what is meant")
+{
+    MC_EXPECT_EQ(RUN(NULL, "nonsense"), 2);
+    MC_EXPECT_EQ(RUN(NULL, "user", "create"), 2);
+    MC_EXPECT_EQ(RUN(NULL, "addon", "install"), 2);
+    MC_EXPECT_EQ(RUN(NULL, "migrate", "sideways"), 2);
+    MC_EXPECT_EQ(RUN(NULL, "config", "--token-ttl", "soon"), 2);
+    MC_EXPECT_HAS(mc_z(out), "token-ttl");
+    MC_EXPECT_EQ(RUN(NULL, "help"), 0);
+    MC_EXPECT_HAS(mc_z(out), "metacore serve");
+    MC_EXPECT_EQ(RUN(NULL, "version"), 0);
+}
+
+MC_TEST("config shows each value's source and masks secrets; flag beats environment")
+{
+    (void)setenv("METACORE_LISTEN", "127.0.0.1:4000", 1);
+    MC_EXPECT_EQ(RUN(NULL, "config", "--json", "--jwt-secret", "a-secret-that-nobody-sees-here"),
+                 0);
+    MC_EXPECT_HAS(mc_z(out), "\"listen\":{\"source\":\"environment\",\"value\":\"127.0.0.1:4000\"}");
+    MC_EXPECT(strstr(out, "a-secret-that-nobody") == NULL);
+    MC_EXPECT_EQ(RUN(NULL, "config", "--json", "--listen=127.0.0.1:5000"), 0);
+    MC_EXPECT_HAS(mc_z(out), "\"listen\":{\"source\":\"flag\",\"value\":\"127.0.0.1:5000\"}");
+    (void)unsetenv("METACORE_LISTEN");
+}
+
+MC_TEST("a server without --dev does not start without a secret")
+{
+    const char *data = mc_test_dir();
+
+    MC_EXPECT_EQ(RUN(NULL, "serve", "--listen", "127.0.0.1:0", "--data", data), 1);
+    MC_EXPECT_HAS(mc_z(out), "JWT_SECRET");
+    MC_EXPECT_EQ(RUN(NULL, "serve", "--listen", "127.0.0.1:0", "--data", data, "--jwt-secret",
+                     "short"),
+                 1);
+}
+
+MC_TEST("users are made without a server and sign in at the next one")
+{
+    static const char *const args[] = {"--jwt-secret", "0123456789abcdef0123456789abcdef",
+                                       "--log-level", "error", NULL};
+    const char *data = mc_test_dir();
+    mc_process process;
+    mc_client client;
+
+    MC_EXPECT_EQ(RUN(NULL, "migrate", "up", "--data", data), 0);
+    MC_EXPECT_EQ(RUN("ann-password\n", "user", "create", "--data", data, "--email",
+                     "ann@example.com", "--password-stdin", "--org", "Ann & Co"),
+                 0);
+    MC_EXPECT_EQ(RUN("x-password\n", "user", "create", "--data", data, "--email",
+                     "ann@example.com", "--password-stdin", "--org", "Ann & Co"),
+                 1);
+    MC_EXPECT_EQ(RUN(NULL, "user", "list", "--data", data, "--json"), 0);
+    MC_EXPECT_HAS(mc_z(out), "ann@example.com");
+    MC_EXPECT(strstr(out, "argon2") == NULL);
+    MC_REQUIRE(mc_process_start(&process, data, args));
+    mc_client_init(&client, process.port);
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "ann@example.com", "ann-password"), 200);
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
+MC_TEST("beside a running server commands take effect at once")
+{
+    static const char *const args[] = {"--dev", "--log-level", "error", NULL};
+    const char *data = mc_test_dir();
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(mc_process_start(&process, data, args));
+    mc_client_init(&client, process.port);
+    MC_CASE("a new user signs in and may do nothing");
+    MC_EXPECT_EQ(RUN("bob-password\n", "user", "create", "--data", data, "--email",
+                     "bob@example.com", "--password-stdin", "--org", "Demo", "--role", "agent"),
+                 0);
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "bob@example.com", "bob-password"), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 403);
+    MC_CASE("a grant opens one verb");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "add", "--data", data, "--org", "Demo", "--role", "agent",
+                     "--capability", "tickets.read"),
+                 0);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"subject\":\"x\"}"),
+                 403);
+    MC_CASE("and its removal closes it");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "remove", "--data", data, "--org", "Demo", "--role", "agent",
+                     "--capability", "tickets.read"),
+                 0);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 403);
+    MC_CASE("a disabled user is out at once");
+    MC_EXPECT_EQ(RUN(NULL, "user", "disable", "--data", data, "--email", "bob@example.com"), 0);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/auth/me", NULL), 401);
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "bob@example.com", "bob-password"), 401);
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
+MC_TEST("two servers do not share a data directory")
+{
+    static const char *const args[] = {"--dev", "--log-level", "error", NULL};
+    const char *data = mc_test_dir();
+    mc_process process;
+
+    MC_REQUIRE(mc_process_start(&process, data, args));
+    MC_EXPECT_EQ(RUN(NULL, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", data), 1);
+    MC_EXPECT_HAS(mc_z(out), "another process uses it");
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
