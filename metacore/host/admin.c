@@ -54,7 +54,8 @@ static void write_user(mc_buf *out, const mc_auth_user *user)
 
 static mc_code user_create(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
 {
-    mc_auth_new_user fresh = {.name = optional(in, "name"), .organization = optional(in, "org"),
+    mc_auth_new_user fresh = {.name = optional(in, "name"),
+                              .organization = optional(in, "org"),
                               .role = optional(in, "role")};
     mc_auth_user user;
     mc_code rc = required(in, "email", &fresh.email, err);
@@ -163,14 +164,14 @@ static mc_code change_grant(mc_app *app, mc_ctx *ctx, const mc_json *in, bool is
     if (rc != MC_OK)
         return rc;
     if (role.len)
-        rc = is_grant ? mc_permission_grant_role(app->permission, ctx, org.id, role, capability, err)
-                      : mc_permission_revoke_role(app->permission, ctx, org.id, role, capability,
-                                                  err);
-    else
         rc = is_grant
-                 ? mc_permission_grant_user(app->permission, ctx, org.id, user.id, capability, err)
-                 : mc_permission_revoke_user(app->permission, ctx, org.id, user.id, capability,
-                                             err);
+                 ? mc_permission_grant_role(app->permission, ctx, org.id, role, capability, err)
+                 : mc_permission_revoke_role(app->permission, ctx, org.id, role, capability, err);
+    else
+        rc =
+            is_grant
+                ? mc_permission_grant_user(app->permission, ctx, org.id, user.id, capability, err)
+                : mc_permission_revoke_user(app->permission, ctx, org.id, user.id, capability, err);
     mc_buf_lit(out, "true");
     return rc;
 }
@@ -238,8 +239,8 @@ static mc_code addon_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *o
 {
     mc_installation *items;
     size_t count;
-    mc_code rc = mc_installer_list(mc_host_installer(app->host), ctx, (mc_uuid){{0}}, &items, &count,
-                                   err);
+    mc_code rc =
+        mc_installer_list(mc_host_installer(app->host), ctx, (mc_uuid){{0}}, &items, &count, err);
 
     (void)in;
     if (rc != MC_OK)
@@ -295,7 +296,11 @@ static mc_code admin(mc_http_req *req, mc_http_res *res, void *user, mc_err *err
 
 mc_http_route mc_admin_route(mc_app *app)
 {
-    return (mc_http_route){.method = "POST", .pattern = MC_ADMIN_PATH, .run = MC_HTTP_POOL,
-                           .flags = MC_HTTP_LOCAL | MC_HTTP_NO_STORE, .handle = admin,
-                           .user = app, .max_body_bytes = REQUEST_BYTES_MAX};
+    return (mc_http_route){.method = "POST",
+                           .pattern = MC_ADMIN_PATH,
+                           .run = MC_HTTP_POOL,
+                           .flags = MC_HTTP_LOCAL | MC_HTTP_NO_STORE,
+                           .handle = admin,
+                           .user = app,
+                           .max_body_bytes = REQUEST_BYTES_MAX};
 }

@@ -27,7 +27,7 @@
 MC_BEGIN_DECLS
 
 #define MC_CONTROL_SOCKET "control.sock" /* in the data directory */
-#define MC_ADMIN_PATH "/local/admin" /* POST, on the control socket only */
+#define MC_ADMIN_PATH "/local/admin"     /* POST, on the control socket only */
 
 /**
  * Runs command and writes its result, one JSON value, onto out.

@@ -51,8 +51,8 @@ static bool copy_texts(mc_arena *arena, const mc_str **items, size_t count)
 static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err)
 {
     mc_app_config *own = &app->config;
-    mc_str *const texts[] = {&own->data_dir, &own->database_url, &own->listen,
-                             &own->tls_cert_file, &own->tls_key_file};
+    mc_str *const texts[] = {&own->data_dir, &own->database_url, &own->listen, &own->tls_cert_file,
+                             &own->tls_key_file};
 
     *own = *config;
     app->text = mc_arena_new(0);
@@ -146,24 +146,22 @@ static mc_code build_auth(mc_app *app, mc_err *err)
     bool is_open = app->config.registration == MC_REGISTRATION_OPEN ||
                    (app->config.registration == MC_REGISTRATION_DEFAULT && app->config.dev);
 
-    return mc_auth_new(&(mc_auth_config){MC_AUTH_CONFIG, .db = app->db,
-                                         .jwt_secret = mc_secret_get(&app->jwt_secret),
-                                         .access_ttl_s = app->config.token_ttl_s,
-                                         .registration_open = is_open,
-                                         .limits = limits(app), .clock = app->config.clock,
-                                         .on_org_created = mc__host_on_org_created,
-                                         .on_org_created_user = app->host},
-                       &app->auth, err);
+    return mc_auth_new(
+        &(mc_auth_config){
+            MC_AUTH_CONFIG, .db = app->db, .jwt_secret = mc_secret_get(&app->jwt_secret),
+            .access_ttl_s = app->config.token_ttl_s, .registration_open = is_open,
+            .limits = limits(app), .clock = app->config.clock,
+            .on_org_created = mc__host_on_org_created, .on_org_created_user = app->host},
+        &app->auth, err);
 }
 
 static mc_code build_metadata(mc_app *app, mc_err *err)
 {
-    return mc_metadata_new(&(mc_metadata_config){MC_METADATA_CONFIG, .models = app->models,
-                                                 .i18n = app->i18n,
-                                                 .is_visible = mc__host_is_visible,
-                                                 .is_visible_user = app->host,
-                                                 .can_read = can_read, .can_read_user = app},
-                           &app->metadata, err);
+    return mc_metadata_new(
+        &(mc_metadata_config){MC_METADATA_CONFIG, .models = app->models, .i18n = app->i18n,
+                              .is_visible = mc__host_is_visible, .is_visible_user = app->host,
+                              .can_read = can_read, .can_read_user = app},
+        &app->metadata, err);
 }
 
 static mc_code check_permission(void *user, mc_ctx *ctx, mc_str capability, mc_err *err)
@@ -173,14 +171,12 @@ static mc_code check_permission(void *user, mc_ctx *ctx, mc_str capability, mc_e
 
 static mc_code build_dynamic(mc_app *app, mc_err *err)
 {
-    return mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db,
-                                               .models = app->models,
-                                               .check = check_permission,
-                                               .check_user = app->permission,
-                                               .is_visible = mc__host_is_visible,
-                                               .is_visible_user = app->host,
-                                               .clock = app->config.clock},
-                          &app->dynamic, err);
+    return mc_dynamic_new(
+        &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models,
+                             .check = check_permission, .check_user = app->permission,
+                             .is_visible = mc__host_is_visible, .is_visible_user = app->host,
+                             .clock = app->config.clock},
+        &app->dynamic, err);
 }
 
 static mc_code build_services(mc_app *app, mc_err *err)
@@ -312,8 +308,10 @@ static mc_code build_executor(mc_app *app, mc_err *err)
 
 static mc_code build_server(mc_app *app, mc_err *err)
 {
-    mc_server_config config = {MC_SERVER_CONFIG, .listen = app->config.listen,
-                               .handler = mc_executor_handler(app->executor), .loops = app->loops,
+    mc_server_config config = {MC_SERVER_CONFIG,
+                               .listen = app->config.listen,
+                               .handler = mc_executor_handler(app->executor),
+                               .loops = app->loops,
                                .tls_cert_file = app->config.tls_cert_file,
                                .tls_key_file = app->config.tls_key_file,
                                .clock = app->config.clock};
@@ -331,8 +329,9 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     mc_code rc;
 
     if (mc_db_dialect_of(app->db) != MC_DB_SQLITE)
-        return mc_fail(err, MC_NOT_PROVIDED, "serving from PostgreSQL is not provided yet: its "
-                                             "driver runs migrations and the db package's tests");
+        return mc_fail(err, MC_NOT_PROVIDED,
+                       "serving from PostgreSQL is not provided yet: its "
+                       "driver runs migrations and the db package's tests");
     rc = build_executor(app, err);
     if (rc == MC_OK)
         rc = build_server(app, err);

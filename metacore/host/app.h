@@ -55,7 +55,7 @@ typedef struct mc_app_config {
                             set, else INVALID */
     bool dev;            /* demo organization and addons, open registration, unsigned bundles */
     mc_registration registration;
-    bool allow_unsigned; /* bundles without a signature may be installed */
+    bool allow_unsigned;  /* bundles without a signature may be installed */
     const mc_str *addons; /* folders or bundle files that every organization gets */
     size_t addon_count;
 
@@ -65,11 +65,11 @@ typedef struct mc_app_config {
     mc_str tls_key_file;
     const mc_str *cors_origins; /* exact origins, or one "*"; none: no CORS */
     size_t cors_origin_count;
-    unsigned loops;           /* 0: one per core */
-    unsigned workers;         /* pool threads; 0: two per core */
-    bool synchronous_normal;  /* as mc_db_config */
-    int64_t token_ttl_s;      /* 0: 86400 */
-    mc_log *log;              /* borrowed; NULL: silent */
+    unsigned loops;          /* 0: one per core */
+    unsigned workers;        /* pool threads; 0: two per core */
+    bool synchronous_normal; /* as mc_db_config */
+    int64_t token_ttl_s;     /* 0: 86400 */
+    mc_log *log;             /* borrowed; NULL: silent */
     mc_clock clock;
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)

@@ -7,7 +7,8 @@
 
 mc_code mc__app_demo(mc_app *app, mc_err *err)
 {
-    mc_auth_new_user demo = {.email = MC_STR(DEMO_EMAIL), .name = MC_STR("Demo Owner"),
+    mc_auth_new_user demo = {.email = MC_STR(DEMO_EMAIL),
+                             .name = MC_STR("Demo Owner"),
                              .password = MC_STR(DEMO_PASSWORD),
                              .organization = MC_STR(DEMO_ORGANIZATION),
                              .role = MC_STR(MC_AUTH_ROLE_OWNER)};

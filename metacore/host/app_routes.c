@@ -53,11 +53,20 @@ static mc_code mount(mc_app *app, const char *prefix, const mc_http_route *route
 mc_code mc__app_mount(mc_app *app, mc_err *err)
 {
     static const mc_http_route pages[] = {
-        {.method = "GET", .pattern = "/healthz", .run = MC_HTTP_READ, .flags = MC_HTTP_PUBLIC,
+        {.method = "GET",
+         .pattern = "/healthz",
+         .run = MC_HTTP_READ,
+         .flags = MC_HTTP_PUBLIC,
          .handle = healthz},
-        {.method = "GET", .pattern = "/readyz", .run = MC_HTTP_READ, .flags = MC_HTTP_PUBLIC,
+        {.method = "GET",
+         .pattern = "/readyz",
+         .run = MC_HTTP_READ,
+         .flags = MC_HTTP_PUBLIC,
          .handle = readyz},
-        {.method = "GET", .pattern = "/", .run = MC_HTTP_READ, .flags = MC_HTTP_PUBLIC,
+        {.method = "GET",
+         .pattern = "/",
+         .run = MC_HTTP_READ,
+         .flags = MC_HTTP_PUBLIC,
          .handle = front_door},
     };
     mc_http_route admin = mc_admin_route(app);

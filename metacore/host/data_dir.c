@@ -51,10 +51,9 @@ mc_code mc_data_dir_open(mc_data_dir *self, mc_str path, mc_err *err)
         return mc_fail_errno(err, MC_IO, errno, "data directory: %s", lock);
     if (flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return MC_OK;
-    rc = errno == EWOULDBLOCK
-             ? mc_fail(err, MC_UNAVAILABLE, "data directory %s: another process uses it",
-                       self->path)
-             : mc_fail_errno(err, MC_IO, errno, "data directory: %s", lock);
+    rc = errno == EWOULDBLOCK ? mc_fail(err, MC_UNAVAILABLE,
+                                        "data directory %s: another process uses it", self->path)
+                              : mc_fail_errno(err, MC_IO, errno, "data directory: %s", lock);
     mc_data_dir_close(self);
     return rc;
 }
@@ -89,8 +88,9 @@ static mc_code read_secret(const char *path, mc_secret *out, mc_err *err)
     got = read(fd, text, sizeof(text));
     (void)close(fd); /* read only */
     if (got < MC_JWT_SECRET_MIN)
-        return mc_fail(err, MC_INVALID, "secret: %s is shorter than %d bytes; remove it to make "
-                                        "a new one",
+        return mc_fail(err, MC_INVALID,
+                       "secret: %s is shorter than %d bytes; remove it to make "
+                       "a new one",
                        path, MC_JWT_SECRET_MIN);
     rc = mc_secret_init(out, mc_str_trim(mc_str_of(text, (size_t)got)), err);
     mc_wipe(text, sizeof(text));

@@ -83,8 +83,8 @@ static mc_code identify(work *w)
 {
     const mc_http_route *route = w->req.match.route;
 
-    w->req.ctx.lang = mc_i18n_negotiate(w->self->config.i18n,
-                                        mc_http_header(&w->req, MC_STR("accept-language")));
+    w->req.ctx.lang =
+        mc_i18n_negotiate(w->self->config.i18n, mc_http_header(&w->req, MC_STR("accept-language")));
     if (route && (route->flags & (MC_HTTP_PUBLIC | MC_HTTP_LOCAL)))
         return MC_OK;
     return mc_auth_authenticate(w->self->config.auth, &w->req, &w->err);
@@ -139,8 +139,8 @@ static void submit_write(work *w)
 {
     mc_code rc;
 
-    w->job.writer = (mc_db_job){.ctx = &w->req.ctx, .fn = handle_in_transaction, .user = w,
-                                .done = written};
+    w->job.writer =
+        (mc_db_job){.ctx = &w->req.ctx, .fn = handle_in_transaction, .user = w, .done = written};
     w->req.ctx.conn = NULL; /* the writer brings its own */
     rc = mc_db_submit(w->self->config.db, &w->job.writer, &w->err);
     if (rc != MC_OK)
@@ -278,8 +278,8 @@ static void on_request(void *user, mc_exchange *x)
         return;
     }
     mc_http_router_find(self->config.router, message->method, message->path, arena, &w->req.match);
-    is_hidden = w->req.match.route && (w->req.match.route->flags & MC_HTTP_LOCAL) &&
-                !w->req.is_local;
+    is_hidden =
+        w->req.match.route && (w->req.match.route->flags & MC_HTTP_LOCAL) && !w->req.is_local;
     if (is_hidden)
         w->req.match = (mc_http_match){0};
     if (w->req.match.route)
@@ -379,7 +379,10 @@ void mc_executor_free(mc_executor *self)
 
 mc_server_handler mc_executor_handler(mc_executor *self)
 {
-    return (mc_server_handler){.on_head = on_head, .on_request = on_request,
-                               .on_refusal = on_refusal, .loop_start = loop_start,
-                               .loop_stop = loop_stop, .user = self};
+    return (mc_server_handler){.on_head = on_head,
+                               .on_request = on_request,
+                               .on_refusal = on_refusal,
+                               .loop_start = loop_start,
+                               .loop_stop = loop_stop,
+                               .user = self};
 }

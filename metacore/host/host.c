@@ -75,7 +75,8 @@ static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_err *err)
 
     if (at == ADDONS_MAX) {
         mc_bundle_free(bundle);
-        return mc_fail(err, MC_LIMIT, "host: more than %d addons for every organization", ADDONS_MAX);
+        return mc_fail(err, MC_LIMIT, "host: more than %d addons for every organization",
+                       ADDONS_MAX);
     }
     self->bundles[at] = bundle;
     rc = mc_installer_plan(self->installer, bundle, &self->plans[at], err);
@@ -91,9 +92,9 @@ static mc_code read_examples(mc_host *self, mc_err *err)
     for (size_t i = 0; i < mc__example_manifests_count && rc == MC_OK; i++) {
         mc_bundle *bundle = NULL;
 
-        rc = mc_bundle_of_manifest(mc_str_of((const char *)mc__example_manifests[i].bytes,
-                                             mc__example_manifests[i].size),
-                                   &bundle, err);
+        rc = mc_bundle_of_manifest(
+            mc_str_of((const char *)mc__example_manifests[i].bytes, mc__example_manifests[i].size),
+            &bundle, err);
         if (rc == MC_OK)
             rc = add_plan(self, bundle, err);
     }
@@ -124,7 +125,8 @@ static mc_code install_all(mc_host *self, mc_ctx *ctx, mc_uuid org_id, mc_err *e
     return rc;
 }
 
-mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
+                                mc_err *err)
 {
     (void)conn; /* in ctx */
     return install_all(user, ctx, org_id, err);
@@ -135,15 +137,15 @@ static mc_code for_each_org(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
     mc_uuid *orgs = NULL;
     size_t count = 0;
     mc_db_rows rows;
-    mc_code rc = mc_db_query(conn,
-                             MC_STR("SELECT id FROM organizations WHERE deleted_at IS NULL ORDER BY id"),
-                             NULL, 0, &rows, err);
+    mc_code rc = mc_db_query(
+        conn, MC_STR("SELECT id FROM organizations WHERE deleted_at IS NULL ORDER BY id"), NULL, 0,
+        &rows, err);
 
     if (rc != MC_OK)
         return rc;
     while (mc_db_rows_next(&rows)) {
-        mc_uuid *grown = mc_arena_realloc(ctx->arena, orgs, count * sizeof(*orgs),
-                                          (count + 1) * sizeof(*orgs));
+        mc_uuid *grown =
+            mc_arena_realloc(ctx->arena, orgs, count * sizeof(*orgs), (count + 1) * sizeof(*orgs));
 
         if (!grown) {
             MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
