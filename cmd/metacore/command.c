@@ -114,7 +114,8 @@ int command_print_rows(const command *self, mc_str json, const char *const *keys
             mc_str text = mc_z(*key);
 
             for (size_t r = 0; r < rows->as.array.count; r++) {
-                size_t len = cell(self->arena, mc_json_find(rows->as.array.items[r], mc_z(*key))).len;
+                size_t len =
+                    cell(self->arena, mc_json_find(rows->as.array.items[r], mc_z(*key))).len;
 
                 width = len > width ? len : width;
             }

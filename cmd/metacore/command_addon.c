@@ -46,8 +46,8 @@ static int install(const command *self, const char *path, const char *org)
 
 static int list(const command *self)
 {
-    static const char *const columns[] = {"addon_key", "version", "status", "organization_id",
-                                          "installed_at", NULL};
+    static const char *const columns[] = {"addon_key",       "version",      "status",
+                                          "organization_id", "installed_at", NULL};
     mc_str result;
     mc_err err;
 

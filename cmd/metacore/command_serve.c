@@ -58,8 +58,8 @@ static void write_url(const command *self, const mc_app *app, char *out, size_t 
 
     while (colon > 0 && listen.ptr[colon - 1] != ':')
         colon--;
-    (void)snprintf(out, size, "%s://%.*s:%u", is_tls ? "https" : "http",
-                   colon ? (int)colon - 1 : 9, colon ? listen.ptr : "127.0.0.1", mc_app_port(app));
+    (void)snprintf(out, size, "%s://%.*s:%u", is_tls ? "https" : "http", colon ? (int)colon - 1 : 9,
+                   colon ? listen.ptr : "127.0.0.1", mc_app_port(app));
 }
 
 static void run_until_signal(mc_app *app, const sigset_t *signals)

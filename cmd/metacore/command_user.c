@@ -18,8 +18,8 @@ static mc_code read_password(char out[PASSWORD_BYTES_MAX + 2], mc_str *password,
     if (!fgets(out, PASSWORD_BYTES_MAX + 2, stdin))
         return mc_fail(err, MC_INVALID, "user: no password on standard input");
     *password = mc_z(out);
-    while (password->len && (password->ptr[password->len - 1] == '\n' ||
-                             password->ptr[password->len - 1] == '\r'))
+    while (password->len &&
+           (password->ptr[password->len - 1] == '\n' || password->ptr[password->len - 1] == '\r'))
         password->len--;
     if (password->len > PASSWORD_BYTES_MAX)
         return mc_fail(err, MC_INVALID, "user: the password is longer than %d bytes",
@@ -49,8 +49,8 @@ static void write_options(const command *self, mc_buf *out)
 
 static int call(const command *self, mc_str action, mc_str password)
 {
-    static const char *const columns[] = {"id",   "email",           "name",     "role",
-                                          "organization_id", "disabled", NULL};
+    static const char *const columns[] = {"id",       "email", "name", "role", "organization_id",
+                                          "disabled", NULL};
     mc_str result;
     mc_buf request;
     mc_err err;

@@ -42,8 +42,9 @@ static const setting_spec specs[SETTING_COUNT] = {
     [SETTING_TOKEN_TTL] = {"token-ttl", "METACORE_TOKEN_TTL", "86400", VALUE_NUMBER, NULL, false,
                            "seconds that an access token is good for"},
     [SETTING_REGISTRATION] = {"registration", "METACORE_REGISTRATION", "", VALUE_CHOICE,
-                              "|open|closed", false, "who may register; default closed, open in "
-                                                     "--dev"},
+                              "|open|closed", false,
+                              "who may register; default closed, open in "
+                              "--dev"},
     [SETTING_ADDONS] = {"addons", "METACORE_ADDONS", "", VALUE_TEXT, NULL, false,
                         "addon folders or bundles for every organization, separated by commas"},
     [SETTING_ALLOW_UNSIGNED] = {"allow-unsigned", "ALLOW_UNSIGNED_BUNDLES", "false", VALUE_SWITCH,
