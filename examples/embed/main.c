@@ -36,8 +36,8 @@ static mc_code greet(mc_http_req *req, mc_http_res *res, void *user, mc_err *err
 int main(int argc, char **argv)
 {
     mc_app_config config = {MC_APP_CONFIG, .dev = true, .listen = MC_STR("127.0.0.1:0")};
-    mc_http_route greeting = {.method = "GET", .pattern = "/greeting", .run = MC_HTTP_READ,
-                              .handle = greet};
+    mc_http_route greeting = {
+        .method = "GET", .pattern = "/greeting", .run = MC_HTTP_READ, .handle = greet};
     sigset_t until;
     mc_app *app = NULL;
     mc_err err;
