@@ -86,9 +86,13 @@ MC_TEST("a body of another type is 415, on every route that takes one")
 {
     static const char *const paths[] = {"/api/dynamic/tickets", "/api/auth/login",
                                         "/api/auth/register", "/api/auth/refresh"};
-    static const char *const types[] = {"application/cbor", "application/vnd.msgpack",
-                                        "application/x-www-form-urlencoded", "text/plain",
-                                        "application/xml", "nonsense", NULL};
+    static const char *const types[] = {"application/cbor",
+                                        "application/vnd.msgpack",
+                                        "application/x-www-form-urlencoded",
+                                        "text/plain",
+                                        "application/xml",
+                                        "nonsense",
+                                        NULL};
     mc_process process;
     mc_client client;
 
@@ -113,7 +117,7 @@ MC_TEST("a body of another type is 415, on every route that takes one")
 
 MC_TEST("numbers come back as they were sent")
 {
-    static const char *const numbers[] = {"0",  "1.5",     "12345678901234.5678", "99999999999999",
+    static const char *const numbers[] = {"0",   "1.5",    "12345678901234.5678", "99999999999999",
                                           "0.1", "0.0001", "9007199254740993"};
     mc_process process;
     mc_client client;
@@ -158,12 +162,17 @@ MC_TEST("list parameters that mean nothing are refused by name")
         const char *query, *names;
         int status;
     } cases[] = {
-        {"f_nothing=1", "nothing", 400},       {"f_hours=many", "hours", 400},
-        {"f_due_at=someday", "due_at", 400},   {"f_status=in:", "status", 400},
-        {"f_hours=range:,", "hours", 400},     {"f_assignee_id=me", "assignee_id", 400},
-        {"sortBy=nothing", "sortBy", 400},     {"search=%zz", "", 400},
+        {"f_nothing=1", "nothing", 400},
+        {"f_hours=many", "hours", 400},
+        {"f_due_at=someday", "due_at", 400},
+        {"f_status=in:", "status", 400},
+        {"f_hours=range:,", "hours", 400},
+        {"f_assignee_id=me", "assignee_id", 400},
+        {"sortBy=nothing", "sortBy", 400},
+        {"search=%zz", "", 400},
         {"f_organization_id=x", "organization_id", 400},
-        {"f_deleted_at=x", "deleted_at", 400}, {"page=0&per_page=-3", NULL, 200},
+        {"f_deleted_at=x", "deleted_at", 400},
+        {"page=0&per_page=-3", NULL, 200},
     };
     mc_process process;
     mc_client client;

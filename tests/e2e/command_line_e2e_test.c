@@ -35,7 +35,8 @@ MC_TEST("config shows each value's source and masks secrets; flag beats environm
     (void)setenv("METACORE_LISTEN", "127.0.0.1:4000", 1);
     MC_EXPECT_EQ(RUN(NULL, "config", "--json", "--jwt-secret", "a-secret-that-nobody-sees-here"),
                  0);
-    MC_EXPECT_HAS(mc_z(out), "\"listen\":{\"source\":\"environment\",\"value\":\"127.0.0.1:4000\"}");
+    MC_EXPECT_HAS(mc_z(out),
+                  "\"listen\":{\"source\":\"environment\",\"value\":\"127.0.0.1:4000\"}");
     MC_EXPECT(strstr(out, "a-secret-that-nobody") == NULL);
     MC_EXPECT_EQ(RUN(NULL, "config", "--json", "--listen=127.0.0.1:5000"), 0);
     MC_EXPECT_HAS(mc_z(out), "\"listen\":{\"source\":\"flag\",\"value\":\"127.0.0.1:5000\"}");
@@ -48,9 +49,8 @@ MC_TEST("a server without --dev does not start without a secret")
 
     MC_EXPECT_EQ(RUN(NULL, "serve", "--listen", "127.0.0.1:0", "--data", data), 1);
     MC_EXPECT_HAS(mc_z(out), "JWT_SECRET");
-    MC_EXPECT_EQ(RUN(NULL, "serve", "--listen", "127.0.0.1:0", "--data", data, "--jwt-secret",
-                     "short"),
-                 1);
+    MC_EXPECT_EQ(
+        RUN(NULL, "serve", "--listen", "127.0.0.1:0", "--data", data, "--jwt-secret", "short"), 1);
 }
 
 MC_TEST("users are made without a server and sign in at the next one")
@@ -65,8 +65,8 @@ MC_TEST("users are made without a server and sign in at the next one")
     MC_EXPECT_EQ(RUN("ann-password\n", "user", "create", "--data", data, "--email",
                      "ann@example.com", "--password-stdin", "--org", "Ann & Co"),
                  0);
-    MC_EXPECT_EQ(RUN("x-password\n", "user", "create", "--data", data, "--email",
-                     "ann@example.com", "--password-stdin", "--org", "Ann & Co"),
+    MC_EXPECT_EQ(RUN("x-password\n", "user", "create", "--data", data, "--email", "ann@example.com",
+                     "--password-stdin", "--org", "Ann & Co"),
                  1);
     MC_EXPECT_EQ(RUN(NULL, "user", "list", "--data", data, "--json"), 0);
     MC_EXPECT_HAS(mc_z(out), "ann@example.com");

@@ -31,11 +31,12 @@ MC_TEST("a ticket is created as the form sends it, read, changed in part, and de
 
     MC_REQUIRE(setup(&process, &client));
     MC_CASE("untouched fields come as empty strings and are null");
-    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets",
-                                "{\"subject\":\"Printer <on> fire\",\"status\":\"open\",\"priority\":"
-                                "\"high\",\"body\":\"\",\"due_at\":\"2026-12-01\",\"hours\":\"\","
-                                "\"urgent\":\"\",\"assignee_id\":null}"),
-                 201);
+    MC_EXPECT_EQ(
+        mc_client_call(&client, "POST", "/api/dynamic/tickets",
+                       "{\"subject\":\"Printer <on> fire\",\"status\":\"open\",\"priority\":"
+                       "\"high\",\"body\":\"\",\"due_at\":\"2026-12-01\",\"hours\":\"\","
+                       "\"urgent\":\"\",\"assignee_id\":null}"),
+        201);
     MC_EXPECT_HAS(client.body, "\"subject\":\"Printer \\u003con\\u003e fire\"");
     MC_EXPECT_Z(mc_client_field(&client, "hours"), "null");
     MC_EXPECT_Z(mc_client_field(&client, "due_at"), "2026-12-01T00:00:00.000000Z");
@@ -64,7 +65,8 @@ static void create_many(mc_client *client)
         "{\"subject\":\"beta\",\"status\":\"closed\",\"hours\":10,\"due_at\":\"2026-11-15\"}",
         "{\"subject\":\"Gamma ray\",\"status\":\"open\",\"hours\":9.5,\"due_at\":\"2026-11-20\"}",
         "{\"subject\":\"50% off\",\"status\":\"resolved\",\"urgent\":true}",
-        "{\"subject\":\"\xc3\x9c" "bung\",\"status\":\"open\"}",
+        "{\"subject\":\"\xc3\x9c"
+        "bung\",\"status\":\"open\"}",
     };
 
     for (size_t i = 0; i < MC_LEN(bodies); i++)
@@ -91,7 +93,11 @@ MC_TEST("lists answer the client's filters, search and sort on both path familie
         {"f_due_at=2026-11-10_2026-11-15", "2", NULL},
         {"f_urgent=true", "1", "50% off"},
         {"search=GAMMA", "1", "Gamma ray"},
-        {"search=%C3%BC" "bung", "1", "\xc3\x9c" "bung"},
+        {"search=%C3%BC"
+         "bung",
+         "1",
+         "\xc3\x9c"
+         "bung"},
         {"search=%25", "1", "50% off"},
         {"search=nothing+like+it", "0", NULL},
         {"sortBy=hours&order=desc&f_hours=NOT_NULL:", "3", "beta"},
@@ -166,7 +172,8 @@ MC_TEST("If-Match refuses to overwrite what somebody else has changed")
     size_t at;
 
     MC_REQUIRE(setup(&process, &client));
-    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"subject\":\"x\"}"), 201);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"subject\":\"x\"}"),
+                 201);
     (void)snprintf(path, sizeof(path), "/api/dynamic/tickets/%.*s",
                    MC_FMT(mc_client_field(&client, "id")));
     MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 200);
@@ -194,9 +201,9 @@ MC_TEST("exports neutralise formulas, templates name the columns, imports come b
     MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets",
                                 "{\"subject\":\"=1+1\",\"hours\":-0}"),
                  201);
-    MC_EXPECT_EQ(mc_client_call(&client, "GET",
-                                "/api/dynamic/tickets/export?columns=subject,status", NULL),
-                 200);
+    MC_EXPECT_EQ(
+        mc_client_call(&client, "GET", "/api/dynamic/tickets/export?columns=subject,status", NULL),
+        200);
     MC_EXPECT_HAS(client.head, "text/csv");
     MC_EXPECT_HAS(client.head, "filename=\"tickets.csv\"");
     MC_EXPECT_HAS(client.body, "subject,status\n'=1+1,open\n");

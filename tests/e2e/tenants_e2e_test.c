@@ -10,7 +10,7 @@
 typedef struct two_tenants {
     mc_process process;
     mc_client mine, theirs;
-    char ticket[64];       /* theirs */
+    char ticket[64];        /* theirs */
     char user[64], org[64]; /* theirs */
 } two_tenants;
 

@@ -141,8 +141,8 @@ int mc_client_call_type(mc_client *self, const char *method, const char *path,
                         const char *content_type, mc_str body, const char *more_headers)
 {
     char head[REQUEST_HEAD_MAX];
-    int n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%s", method, path,
-                     self->token[0] ? "Authorization: Bearer " : "", self->token,
+    int n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%s", method,
+                     path, self->token[0] ? "Authorization: Bearer " : "", self->token,
                      self->token[0] ? "\r\n" : "");
 
     if (content_type)
@@ -213,8 +213,8 @@ int mc_client_register(mc_client *self, const char *name, const char *email, con
     int status;
 
     self->token[0] = '\0';
-    (void)snprintf(body, sizeof(body),
-                   "{\"name\":\"%s\",\"email\":\"%s\",\"password\":\"%s\"}", name, email, password);
+    (void)snprintf(body, sizeof(body), "{\"name\":\"%s\",\"email\":\"%s\",\"password\":\"%s\"}",
+                   name, email, password);
     status = mc_client_call(self, "POST", "/api/auth/register", body);
     if (status == 201)
         keep_token(self);

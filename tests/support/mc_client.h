@@ -18,7 +18,7 @@
 #define MC_CLIENT_ANSWER_MAX ((size_t)4 << 20)
 
 typedef struct mc_client {
-    int fd;           /* -1: not connected; connects when needed */
+    int fd; /* -1: not connected; connects when needed */
     unsigned port;
     char token[2048]; /* sent as Bearer when not empty */
     char *answer;     /* head and body of the last answer */
@@ -40,7 +40,8 @@ int mc_client_call_type(mc_client *self, const char *method, const char *path,
 /** Writes bytes as they are and reads one answer. */
 int mc_client_raw(mc_client *self, mc_str bytes);
 
-/** The text of "key":"…" or the number or word after "key": in the body; first one; no unescaping. */
+/** The text of "key":"…" or the number or word after "key": in the body; first one; no unescaping.
+ */
 mc_str mc_client_field(const mc_client *self, const char *key);
 
 /** Signs in and keeps the token; returns the status. */
@@ -56,8 +57,8 @@ typedef struct mc_process {
     char log[200]; /* its output */
 } mc_process;
 
-/** Starts `metacore serve --listen 127.0.0.1:0 --data data` with args (NULL-terminated, may be NULL)
- *  and waits until it answers; false when it does not within 20 s (its output is printed). */
+/** Starts `metacore serve --listen 127.0.0.1:0 --data data` with args (NULL-terminated, may be
+ * NULL) and waits until it answers; false when it does not within 20 s (its output is printed). */
 bool mc_process_start(mc_process *self, const char *data, const char *const *args);
 /** Sends signal and waits; returns the exit status, or 128 + the signal that ended it. */
 int mc_process_stop(mc_process *self, int signal);
