@@ -277,6 +277,21 @@ static mc_str scalar(mc_db_conn *conn, const char *sql, char out[64])
     return mc_z(out);
 }
 
+/* A sum over text that is no number, with numbers behind it. */
+static mc_code sum_text(mc_db_conn *conn, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn,
+                             MC_STR("SELECT mc_decimal_sum(column1) FROM (VALUES ('1'), ('one'), "
+                                    "('2'))"),
+                             NULL, 0, &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    MC_EXPECT(!mc_db_rows_next(&rows));
+    return mc_db_rows_finish(&rows, err);
+}
+
 static mc_code check_functions(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     static const struct {
@@ -316,6 +331,8 @@ static mc_code check_functions(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err
         MC_CASE(cases[i].sql);
         MC_EXPECT_Z(scalar(conn, cases[i].sql, out), cases[i].result);
     }
+    MC_CASE("a sum of what is no number is an error, not the sum of the rest");
+    MC_EXPECT(rc != MC_OK || sum_text(conn, err) != MC_OK);
     return rc;
 }
 
