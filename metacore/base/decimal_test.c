@@ -111,6 +111,9 @@ MC_TEST("an exponent is not cut, however many zeros make up for it")
 
     MC_EXPECT_EQ(mc_decimal_parse(arena, mc_str_of(text, (size_t)len), 18, 4, &out),
                  MC_DECIMAL_OUT_OF_RANGE);
+    len = snprintf(text, sizeof(text), "0.%05000d1e99999999999999999999", 0);
+    MC_EXPECT_EQ(mc_decimal_parse(arena, mc_str_of(text, (size_t)len), 18, 4, &out),
+                 MC_DECIMAL_OUT_OF_RANGE);
     len = snprintf(text, sizeof(text), "0.%05000d1e5001", 0);
     MC_EXPECT_EQ(mc_decimal_parse(arena, mc_str_of(text, (size_t)len), 18, 4, &out), MC_DECIMAL_OK);
     MC_EXPECT_Z(out, "1");

@@ -126,7 +126,7 @@ static mc_code parse_array(parser *p, mc_json *out)
     const mc_json **items;
 
     while (!is_over) {
-        const mc_json *value;
+        const mc_json *value = NULL;
         mc_code rc = parse_value(p, &value);
 
         if (rc == MC_OK)
@@ -150,8 +150,8 @@ static mc_code parse_array(parser *p, mc_json *out)
 
 static mc_code parse_member(parser *p)
 {
-    const mc_json *value;
-    mc_str key;
+    const mc_json *value = NULL;
+    mc_str key = {NULL, 0};
     mc_code rc;
 
     if (peek(p) != '"')
@@ -251,7 +251,7 @@ static mc_code parse_value(parser *p, const mc_json **out)
 
 static mc_code parse_text(parser *p, const mc_json **out)
 {
-    const mc_json *value;
+    const mc_json *value = NULL;
     mc_code rc;
 
     skip_space(p);

@@ -82,7 +82,7 @@ static mc_code read_escape(mc__json_parser *p, char *out, size_t *len)
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     char c = ++p->at < p->text.len ? p->text.ptr[p->at] : '\0';
     const char *found = c ? strchr(from, c) : NULL;
-    uint32_t rune;
+    uint32_t rune = 0;
     mc_code rc;
 
     if (found) {
@@ -159,7 +159,6 @@ static mc_code find_end(mc__json_parser *p, plain_end *out, bool *out_has_escape
         end.at += 2;
         if (end.at > p->text.len)
             break;
-        end.has_high |= (unsigned char)p->text.ptr[end.at - 1] >= 0x80;
     }
     p->at = p->text.len;
     return mc__json_fail(p, "a string without end");
@@ -191,8 +190,8 @@ static mc_code decode(mc__json_parser *p, size_t end, mc_str *out)
 
 mc_code mc__json_string(mc__json_parser *p, mc_str *out)
 {
-    bool has_escape;
-    plain_end end;
+    bool has_escape = false;
+    plain_end end = {0, false};
     mc_code rc;
 
     p->at++;

@@ -50,6 +50,10 @@ static const struct {
     {"a control character behind eight plain ones", "\"abcdefgh\x01\"", NULL},
     {"invalid UTF-8 behind eight plain bytes", "\"abcdefghi\xff\"", NULL},
     {"invalid UTF-8 behind a backslash", "\"\\\xff\"", NULL},
+    {"invalid UTF-8 and eight plain bytes behind it",
+     "\"\xff"
+     "bcdefghijklmnop\"",
+     NULL},
     {"half a character, then an escape", "\"\xc3\\n\"", NULL},
     {"a pair cut by the end", "\"\\ud83d\\u\"", NULL},
     {"DEL is text", "\"\x7f\"", "\"\x7f\""},
@@ -215,6 +219,8 @@ MC_TEST("doubles are read as the nearest one, whatever the locale and the length
         "1.7976931348623157e308",
         "1e-400",
         "-0.0",
+        "798208725940731865e-5",
+        "996090584972894040e-5", /* two roundings would miss these */
         "179769313486231580793728971405303415079934132710037826936173778980444968292764750946649"
         "e222",
         many,
@@ -360,6 +366,12 @@ MC_TEST("sorted writing orders the members of every object, and bad bytes become
                                    "b\x7f"));
     MC_EXPECT_Z(mc_buf_get(&out), "\"a\xef\xbf\xbd"
                                   "b\x7f\"");
+    mc_buf_init_arena(&out, arena, 0);
+    mc_json_write_str(&out, MC_STR("0123\xff"
+                                   "456789 0\xe2\x80\xa8"
+                                   "123456789"));
+    MC_EXPECT_Z(mc_buf_get(&out), "\"0123\xef\xbf\xbd"
+                                  "456789 0\\u2028123456789\"");
     mc_arena_free(arena);
 }
 

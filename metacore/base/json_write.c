@@ -122,19 +122,21 @@ static void strip_zeros(shortest *s)
 }
 
 /*
- * The usual numbers: m / 10^k with few digits. Quotients of exact doubles are rounded once, so an
- * equal one proves that m e-k reads back as v; and no two decimals of 15 digits read as the same
- * double, so that it is the shortest and nearest.
+ * The usual numbers: m / 10^k with few digits, both of them exact doubles. Their quotient is
+ * rounded once, so that an equal one proves that m e-k reads back as v; and as no two decimals of
+ * 15 digits read as the same double, it is the shortest and nearest.
  */
 static bool shorten_simple(double v, shortest *out)
 {
     double power = 1;
 
-    for (int k = 0; k <= 15 && v * power < 1e15; k++, power *= 10) {
+    for (int k = 0; k <= 22 && v * power < 1e15; k++) {
         double m = (double)(int64_t)(v * power + 0.5);
 
-        if (m / power != v)
+        if (m / power != v) {
+            power *= 10;
             continue;
+        }
         out->count = snprintf(out->digits, sizeof(out->digits), "%lld", (long long)m);
         out->point = out->count - k;
         strip_zeros(out);
@@ -190,7 +192,7 @@ static void write_scientific(mc_buf *out, const shortest *s)
 void mc_json_write_double(mc_buf *out, double v)
 {
     double magnitude = fabs(v);
-    shortest s;
+    shortest s = {.count = 0};
 
     if (!isfinite(v)) {
         mc_buf_lit(out, "null");

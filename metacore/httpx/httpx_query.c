@@ -117,8 +117,12 @@ mc_code mc_http_query_parse(mc_http_req *req, mc_err *err)
     rc = count_pairs(rest, &max, err);
     if (rc != MC_OK)
         return rc;
-    pairs = max ? mc_arena_array(req->ctx.arena, mc_header, max) : NULL;
-    if (max && !pairs)
+    if (max == 0) {
+        req->is_query_parsed = true;
+        return MC_OK;
+    }
+    pairs = mc_arena_array(req->ctx.arena, mc_header, max);
+    if (!pairs)
         return mc_fail(err, MC_NO_MEMORY, "query");
     while (mc_str_split(&rest, '&', &part)) {
         size_t equals = mc_str_find_char(part, 0, '=');

@@ -191,12 +191,14 @@ MC_TEST("headers are replaced without regard to case, copied and bounded")
     fake f;
 
     fake_open(&f, "GET", "/", "");
+    MC_EXPECT_OK(mc_http_ok_message(&f.res, 200, mc_str_of(NULL, 0), &f.err), &f.err);
     mc_http_res_header(&f.res, MC_STR("X-A"), mc_z(value));
     memset(value, 'x', 3);
     MC_EXPECT_Z(header_of(&f, "x-a"), "one");
     mc_http_res_header(&f.res, MC_STR("x-A"), MC_STR("two"));
-    MC_EXPECT_EQ(f.res.header_count, 1);
+    MC_EXPECT_EQ(f.res.header_count, 2);
     MC_EXPECT_Z(header_of(&f, "X-A"), "two");
+    MC_EXPECT_OK(mc_http_res_finish(&f.res, &f.err), &f.err);
     for (int i = 0; i <= MC_HTTP_RES_HEADERS_MAX; i++) {
         names[i][0] = 'N';
         names[i][1] = (char)('a' + i);

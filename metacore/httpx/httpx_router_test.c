@@ -141,6 +141,8 @@ MC_TEST("a rest at the root takes every path that nothing else takes")
     MC_EXPECT_OK(mc_http_router_add(router, mc_str_of(NULL, 0), &page, &err), &err);
     mc_http_router_find(router, MC_STR("GET"), MC_STR("/"), NULL, &match);
     MC_EXPECT_Z(match.pattern, "/");
+    mc_http_router_find(router, MC_STR("GET"), MC_STR("//"), NULL, &match);
+    MC_EXPECT_Z(match.pattern, "/*");
     mc_http_router_find(router, MC_STR("GET"), MC_STR("/assets/app.js"), NULL, &match);
     MC_EXPECT_Z(match.pattern, "/*");
     MC_EXPECT_Z(match.param_values[0], "assets/app.js");
