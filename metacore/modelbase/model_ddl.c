@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#define NAME_BYTES_MAX 63
-
 const char *mc__ddl_type(mc_db_dialect dialect, const mc_column *column)
 {
     static const char *const sqlite[] = {
@@ -98,33 +96,31 @@ static void write_table(const mc__model *self, mc_buf *out)
 
 /* ---- indexes ---- */
 
-/* On SQLite names of indexes are global: the schema goes before them. PostgreSQL cuts at 63 bytes.
- */
-static void write_index_name(const mc__model *self, const char *prefix, mc_str suffix, mc_buf *out)
+/* On SQLite names of indexes are global: the schema goes before them. arena is the caller's: a
+ * model is read by many threads at once. */
+static void write_index_name(const mc__model *self, mc_arena *arena, const char *prefix,
+                             const char *middle, mc_str column, mc_buf *out)
 {
-    char name[256];
-    int len = snprintf(name, sizeof(name), "%s_%.*s_%.*s", prefix, MC_FMT(self->model.table),
-                       MC_FMT(suffix));
-    mc_str text = mc_str_of(name, len > 0 ? (size_t)len : 0);
+    mc_str name = mc_str_printf(arena, "%s%.*s_%s%.*s", prefix, MC_FMT(self->model.table), middle,
+                                MC_FMT(column));
 
-    if (self->dialect == MC_DB_POSTGRES) {
-        if (text.len > NAME_BYTES_MAX) {
-            (void)snprintf(name + NAME_BYTES_MAX - 9, 10, "_%08x",
-                           (unsigned)(text.len * 2654435761u ^ (unsigned char)suffix.ptr[0]));
-            text.len = NAME_BYTES_MAX;
-        }
-        mc_buf_sql_ident(out, text);
-        return;
-    }
-    mc_buf_str(out, mc_physical_name(self->arena, self->dialect, self->model.addon_key, text));
+    if (name.ptr && self->dialect == MC_DB_POSTGRES)
+        name = mc__cap_name(arena, name);
+    if (!name.ptr)
+        out->failed = true;
+    else if (self->dialect == MC_DB_POSTGRES)
+        mc_buf_sql_ident(out, name);
+    else
+        mc_buf_str(out, mc_physical_name(arena, self->dialect, self->model.addon_key, name));
 }
 
-static void write_index(const mc__model *self, const char *prefix, mc_str suffix, bool is_unique,
-                        const char *columns, mc_buf *out)
+static void write_index(const mc__model *self, mc_arena *arena, const char *prefix,
+                        const char *middle, mc_str column, bool is_unique, const char *columns,
+                        mc_buf *out)
 {
     mc_buf_str(out, is_unique ? MC_STR("CREATE UNIQUE INDEX IF NOT EXISTS ")
                               : MC_STR("CREATE INDEX IF NOT EXISTS "));
-    write_index_name(self, prefix, suffix, out);
+    write_index_name(self, arena, prefix, middle, column, out);
     mc_buf_lit(out, " ON ");
     mc_buf_str(out, self->model.physical);
     mc_buf_printf(out, " (%s)", columns);
@@ -133,13 +129,15 @@ static void write_index(const mc__model *self, const char *prefix, mc_str suffix
     mc_buf_lit(out, ";\n");
 }
 
-/* An index per way in which lists are asked for: newest first, and by each indexed column. */
-static void write_indexes(const mc__model *self, mc_buf *out)
+/* An index per way in which lists are asked for: newest first, and by each indexed column. These
+ * are called idx_<table>_org_<column>: idx_<table>_<column> is what migrations call one on the
+ * column alone, and IF NOT EXISTS would take that for ours. */
+static void write_indexes(const mc__model *self, mc_arena *arena, mc_buf *out)
 {
     char columns[256];
 
-    write_index(self, "idx", MC_STR("org"), false, "\"organization_id\", \"created_at\", \"id\"",
-                out);
+    write_index(self, arena, "idx_", "org", MC_STR(""), false,
+                "\"organization_id\", \"created_at\", \"id\"", out);
     for (size_t i = 0; i < self->model.column_count; i++) {
         const mc_column *column = &self->model.columns[i];
 
@@ -148,22 +146,28 @@ static void write_indexes(const mc__model *self, mc_buf *out)
         (void)snprintf(columns, sizeof(columns), "\"organization_id\", \"%.*s\"%s",
                        MC_FMT(column->name), /* a checked identifier */
                        column->is_unique ? "" : ", \"created_at\", \"id\"");
-        write_index(self, column->is_unique ? "uidx" : "idx", column->name, column->is_unique,
-                    columns, out);
+        write_index(self, arena, column->is_unique ? "uidx_" : "idx_",
+                    column->is_unique ? "" : "org_", column->name, column->is_unique, columns, out);
     }
 }
 
 void mc_model_write_ddl(const mc_model *model, mc_buf *out)
 {
     const mc__model *self = (const mc__model *)model;
+    mc_arena *arena = mc_arena_new(0);
 
+    if (!arena) {
+        out->failed = true;
+        return;
+    }
     if (self->dialect == MC_DB_POSTGRES && model->addon_key.len) {
         mc_buf_lit(out, "CREATE SCHEMA IF NOT EXISTS ");
-        mc_buf_sql_ident(out, mc_schema_name(self->arena, model->addon_key));
+        mc_buf_sql_ident(out, mc_schema_name(arena, model->addon_key));
         mc_buf_lit(out, ";\n");
     }
     write_table(self, out);
-    write_indexes(self, out);
+    write_indexes(self, arena, out);
+    mc_arena_free(arena);
 }
 
 /* ---- what a migration left out ---- */
@@ -263,7 +267,7 @@ mc_code mc_model_ensure_table(const mc_model *model, mc_db_conn *conn, mc_err *e
     if (rc == MC_OK)
         rc = add_missing(self, conn, arena, err);
     mc_buf_init_arena(&ddl, arena, 0);
-    write_indexes(self, &ddl);
+    write_indexes(self, arena, &ddl);
     if (rc == MC_OK)
         rc = mc_buf_check(&ddl, "model", err);
     if (rc == MC_OK)

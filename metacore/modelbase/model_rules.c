@@ -10,6 +10,8 @@
 #define MATCH_LIMIT 100000
 #define DEPTH_LIMIT 1000
 #define HEAP_LIMIT_KIB 1024
+/* As RE2: '$' is the very end, not also before a last line break; no bytes inside characters. */
+#define OPTIONS (PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C)
 
 static mc_code no_memory(mc_err *err)
 {
@@ -27,7 +29,7 @@ static mc_code set_regex(mc__model *self, mc_str pattern, mc_column *column, mc_
         return MC_OK;
     column->rules.regex_source = mc_str_copy(self->arena, pattern);
     column->rules.regex =
-        pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, PCRE2_UTF, &code, &offset, NULL);
+        pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, OPTIONS, &code, &offset, NULL);
     if (!column->rules.regex)
         return mc_fail(err, MC_INVALID, "model %.*s, column %.*s: the regex does not compile",
                        MC_FMT(self->model.key), MC_FMT(column->name));

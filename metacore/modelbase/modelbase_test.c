@@ -266,3 +266,120 @@ MC_TEST("schema names never collide by being cut")
     MC_EXPECT_Z(mc_physical_name(arena, MC_DB_SQLITE, MC_STR(""), MC_STR("t")), "\"t\"");
     mc_arena_free(arena);
 }
+
+/* Two columns that differ only at the end of a name longer than PostgreSQL keeps. */
+#define LONG_NAME "a_column_whose_name_is_nearly_as_long_as_a_name_may_be_in_sql"
+
+MC_TEST("names of indexes that are too long never become one")
+{
+    const mc_column_def twins[] = {
+        {.name = MC_STR(LONG_NAME "1"), .type = MC_STR("string"), .unique = true},
+        {.name = MC_STR(LONG_NAME "2"), .type = MC_STR("string"), .unique = true}};
+    const mc_model_def def = {.key = MC_STR("tickets"),
+                              .table = MC_STR("tickets"),
+                              .columns = twins,
+                              .column_count = MC_LEN(twins)};
+    mc_str text, line, names[2] = {{NULL, 0}};
+    mc_model *model;
+    size_t count = 0;
+    mc_err err;
+    mc_buf ddl;
+
+    MC_REQUIRE_OK(mc_model_new(&def, MC_DB_POSTGRES, &model, &err), &err);
+    mc_buf_init(&ddl, 0);
+    mc_model_write_ddl(model, &ddl);
+    text = mc_buf_get(&ddl);
+    while (mc_str_split(&text, '\n', &line)) {
+        size_t quote = mc_str_find_char(line, 0, '"');
+
+        if (mc_str_starts_with(line, MC_STR("CREATE UNIQUE INDEX")) && count < MC_LEN(names))
+            names[count++] = mc_str_slice(line, quote + 1, mc_str_find_char(line, quote + 1, '"'));
+    }
+    MC_EXPECT_EQ(count, 2);
+    MC_EXPECT(!mc_str_eq(names[0], names[1]));
+    MC_EXPECT(names[0].len <= 63 && names[1].len <= 63);
+    mc_buf_deinit(&ddl);
+    mc_model_free(model);
+}
+
+static mc_code count_org_indexes(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn,
+                             MC_STR("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND "
+                                    "sql LIKE '%(\"organization_id\", \"status\"%'"),
+                             NULL, 0, &rows, err);
+
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    if (mc_db_rows_next(&rows))
+        *(int64_t *)user = mc_db_col_int(&rows, 0);
+    return mc_db_rows_finish(&rows, err);
+}
+
+MC_TEST("a migration's index on the column alone does not hide the one that begins with the "
+        "organization")
+{
+    const mc_column_def column = {
+        .name = MC_STR("status"), .type = MC_STR("string"), .index = true};
+    const mc_model_def def = {.key = MC_STR("tickets"),
+                              .table = MC_STR("tickets"),
+                              .addon_key = MC_STR("desk"),
+                              .columns = &column,
+                              .column_count = 1};
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    int64_t count = 0;
+    mc_db *db = NULL;
+    mc_model *model;
+    char url[300];
+    mc_err err;
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/t.db", mc_test_dir());
+    MC_REQUIRE_OK(mc_model_new(&def, MC_DB_SQLITE, &model, &err), &err);
+    MC_REQUIRE_OK(mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &db, &err), &err);
+    MC_EXPECT_OK(run(db, &ctx,
+                     "CREATE TABLE \"addon_desk.tickets\" (id TEXT PRIMARY KEY, status TEXT);"
+                     "CREATE INDEX \"addon_desk.idx_tickets_status\" ON \"addon_desk.tickets\" "
+                     "(status);",
+                     &err),
+                 &err);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, ensure, model, &err), &err);
+    MC_EXPECT_OK(mc_db_read(db, &ctx, count_org_indexes, &count, &err), &err);
+    MC_EXPECT_EQ(count, 1);
+    mc_db_close(db);
+    mc_model_free(model);
+    mc_arena_free(ctx.arena);
+}
+
+static const struct {
+    const char *name, *regex, *text;
+    bool matches;
+} matches[] = {
+    {"a pattern matches anywhere", "b", "abc", true},
+    {"the end is the very end", "^\\d+$", "12", true},
+    {"not before a last line break, as RE2 has it", "^\\d+$", "12\n", false},
+    {"a pattern of endless ways gives up", "^(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+     false},
+    {"a character is one, however many bytes", "^.$", "ñ", true},
+};
+
+MC_TEST("a regex is searched as RE2 does, at a bounded cost")
+{
+    for (size_t i = 0; i < MC_LEN(matches); i++) {
+        const mc_column_def column = {
+            .name = MC_STR("x"), .type = MC_STR("string"), .regex = mc_z(matches[i].regex)};
+        const mc_model_def def = {
+            .key = MC_STR("m"), .table = MC_STR("m"), .columns = &column, .column_count = 1};
+        mc_model *model;
+        mc_err err;
+
+        MC_CASE(matches[i].name);
+        MC_REQUIRE_OK(mc_model_new(&def, MC_DB_SQLITE, &model, &err), &err);
+        MC_EXPECT_EQ(mc_column_regex_matches(mc_model_find_column(model, MC_STR("x")),
+                                             mc_z(matches[i].text)),
+                     matches[i].matches);
+        mc_model_free(model);
+    }
+    MC_CASE(NULL);
+}

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metacore/modelbase/modelbase.h"
+#include "metacore/modelbase/modelbase_internal.h"
 
 #include <sodium.h>
 
 #define NAME_BYTES_MAX 63 /* PostgreSQL cuts longer ones silently, and two become one */
 #define HASH_DIGITS 12
 
-mc_str mc_schema_name(mc_arena *arena, mc_str addon_key)
+mc_str mc__cap_name(mc_arena *arena, mc_str name)
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
-    size_t prefix = sizeof("addon_") - 1;
     mc_buf out;
 
-    if (prefix + addon_key.len <= NAME_BYTES_MAX)
-        return mc_str_printf(arena, "addon_%.*s", MC_FMT(addon_key));
-    (void)crypto_hash_sha256(digest, (const unsigned char *)addon_key.ptr, addon_key.len); /* 0 */
+    if (name.len <= NAME_BYTES_MAX)
+        return mc_str_copy(arena, name);
+    /* Of the whole name: what is cut off is where two long ones differ. */
+    (void)crypto_hash_sha256(digest, (const unsigned char *)name.ptr, name.len); /* 0 */
     mc_buf_init_arena(&out, arena, 0);
-    mc_buf_printf(&out, "addon_%.*s_", (int)(NAME_BYTES_MAX - prefix - HASH_DIGITS - 1),
-                  addon_key.ptr);
+    mc_buf_str(&out, mc_str_slice(name, 0, NAME_BYTES_MAX - HASH_DIGITS - 1));
+    mc_buf_char(&out, '_');
     for (size_t i = 0; i < HASH_DIGITS / 2; i++)
         mc_buf_printf(&out, "%02x", digest[i]);
     return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
+}
+
+mc_str mc_schema_name(mc_arena *arena, mc_str addon_key)
+{
+    mc_str whole = mc_str_printf(arena, "addon_%.*s", MC_FMT(addon_key));
+
+    return whole.ptr ? mc__cap_name(arena, whole) : whole;
 }
 
 mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str addon_key, mc_str table)
