@@ -80,8 +80,8 @@ static mc_code find_principal(mc_auth *self, mc_ctx *ctx, const mc__claims *clai
 mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
                                    mc_time *out_expires_at, mc_err *err)
 {
-    mc__principal principal;
-    mc__claims claims;
+    mc__principal principal = {0};
+    mc__claims claims = {0};
     mc_code rc;
 
     if (!token.len)
@@ -141,7 +141,7 @@ mc_code mc_auth_authenticate(mc_auth *self, mc_http_req *req, mc_err *err)
 {
     const mc_http_route *route = req->match.route;
     bool may_lack_org = route && (route->flags & MC_HTTP_NO_ORG);
-    mc_str token;
+    mc_str token = {NULL, 0};
     mc_code rc = token_of_request(req, &token, err);
 
     if (rc == MC_OK)

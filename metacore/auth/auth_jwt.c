@@ -8,6 +8,7 @@
 /* {"alg":"HS256","typ":"JWT"} */
 #define HEADER "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 #define CLAIM_DEPTH_MAX 8
+#define PAYLOAD_MAX ((size_t)MC_AUTH_TOKEN_MAX / 4 * 3)
 #define SECONDS_MAX (INT64_MAX / MC_TIME_US_PER_S)
 
 static mc_code unauthorized(mc_err *err)
@@ -76,7 +77,7 @@ mc_code mc__jwt_sign(const mc__jwt *jwt, mc_arena *arena, const mc__claims *clai
 
     if (rc != MC_OK)
         return rc;
-    mc_buf_init_arena(&payload, arena, MC_AUTH_TOKEN_MAX / 4 * 3);
+    mc_buf_init_arena(&payload, arena, PAYLOAD_MAX);
     write_claims(jwt, &payload, claims, jti);
     rc = mc_buf_check(&payload, "token", err);
     if (rc != MC_OK)
@@ -144,7 +145,7 @@ static mc_code parse_object(mc_arena *arena, mc_str part, const mc_json **out, m
 /* alg is the attacker's to choose, so only one value is good (RFC 8725, section 3.1). */
 static mc_code check_header(mc_arena *arena, mc_str part, mc_err *err)
 {
-    const mc_json *header, *type;
+    const mc_json *header = NULL, *type;
     mc_str alg = {NULL, 0}, typ = MC_STR("JWT");
     mc_code rc;
 
@@ -245,7 +246,7 @@ mc_code mc__jwt_verify(const mc__jwt *jwt, mc_arena *arena, mc_str token, mc_tim
                        mc__claims *out, mc_err *err)
 {
     mc__claims claims = {0};
-    const mc_json *payload;
+    const mc_json *payload = NULL;
     parts p;
     mc_code rc;
 

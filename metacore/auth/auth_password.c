@@ -84,9 +84,14 @@ static mc_code argon2_verify(const char *stored, mc_str password, bool *out, mc_
 static bool is_bcrypt(mc_str stored)
 {
     uint32_t cost;
+    char minor;
 
-    return stored.len == BCRYPT_LEN && stored.ptr[0] == '$' && stored.ptr[1] == '2' &&
-           memchr("aby", stored.ptr[2], 3) && stored.ptr[3] == '$' && stored.ptr[6] == '$' &&
+    if (stored.len != BCRYPT_LEN)
+        return false;
+    minor = stored.ptr[2];
+    return stored.ptr[0] == '$' && stored.ptr[1] == '2' &&
+           (minor == 'a' || minor == 'b' || minor == 'y') && stored.ptr[3] == '$' &&
+           stored.ptr[6] == '$' &&
            mc_str_u32(mc_str_slice(stored, 4, 6), 4, BCRYPT_COST_MAX, &cost);
 }
 

@@ -7,9 +7,6 @@
 
 /* ---- hashes ---- */
 
-/* Of "correct horse", cost 4. */
-#define BCRYPT_2A "$2a$04$abcdefghijklmnopqrstuuKqZ3cX7ZJ3dV1mCDM0Cz6eGq0bVJm9S"
-
 static mc__hasher *hasher_of(uint32_t concurrency, int64_t wait_us)
 {
     mc__hasher_config config = {
@@ -54,7 +51,7 @@ MC_TEST("a stored form that is none of ours never matches")
         "$1$abcdefgh$ZwVrRFvGQjB0bJ8LZ1Vd30",
         "$2a$31$abcdefghijklmnopqrstuuKqZ3cX7ZJ3dV1mCDM0Cz6eGq0bVJm9S",
         "$2x$04$abcdefghijklmnopqrstuuKqZ3cX7ZJ3dV1mCDM0Cz6eGq0bVJm9S",
-        BCRYPT_2A "x",
+        "$2a$04$abcdefghijklmnopqrstuuKqZ3cX7ZJ3dV1mCDM0Cz6eGq0bVJm9Sx",
     };
     mc__hasher *hasher = hasher_of(1, 1000);
 

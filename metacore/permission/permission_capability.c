@@ -7,7 +7,7 @@
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 /* The dot between resource and action: the last one, for a resource may contain some. */
@@ -40,8 +40,9 @@ bool mc__capability_parse(mc_str text, mc__capability *out)
         return false;
     out->len = trimmed.len;
     out->resource_len = dot_of(trimmed);
-    for (size_t i = 0; i < trimmed.len; i++)
-        out->text[i] = i < out->resource_len ? lower(trimmed.ptr[i]) : trimmed.ptr[i];
+    memcpy(out->text, trimmed.ptr, trimmed.len);
+    for (size_t i = 0; i < out->resource_len; i++)
+        out->text[i] = lower(trimmed.ptr[i]);
     return true;
 }
 

@@ -160,7 +160,7 @@ static mc_code with_held(mc_permission *self, mc_ctx *ctx, bool *out_super,
     char role[MC_ROLE_MAX];
     mc__cache_key key = {ctx->who.org_id, ctx->who.user_id,
                          mc__role_normalize(ctx->who.role, role)};
-    mc__held held;
+    mc__held held = {0};
     uint64_t stamp = 0;
     int64_t now_us = 0;
     mc_code rc;
@@ -411,10 +411,11 @@ mc_code mc_permission_grant_in(mc_permission *self, mc_db_conn *conn, mc_ctx *ct
     prepared p;
     mc_code rc = prepare(grant, &p, err);
 
-    if (rc == MC_OK && !self->store.vt->grant)
-        rc = mc_fail(err, MC_NOT_PROVIDED, "permission: the store cannot grant");
-    if (rc == MC_OK)
-        rc = self->store.vt->grant(self->store.self, conn, ctx, &p.grant, err);
+    if (rc != MC_OK)
+        return rc;
+    if (!self->store.vt->grant)
+        return mc_fail(err, MC_NOT_PROVIDED, "permission: the store cannot grant");
+    rc = self->store.vt->grant(self->store.self, conn, ctx, &p.grant, err);
     return rc == MC_OK ? invalidate_with(self, conn, ctx, err) : rc;
 }
 
@@ -424,10 +425,11 @@ mc_code mc_permission_revoke_in(mc_permission *self, mc_db_conn *conn, mc_ctx *c
     prepared p;
     mc_code rc = prepare(grant, &p, err);
 
-    if (rc == MC_OK && !self->store.vt->revoke)
-        rc = mc_fail(err, MC_NOT_PROVIDED, "permission: the store cannot revoke");
-    if (rc == MC_OK)
-        rc = self->store.vt->revoke(self->store.self, conn, ctx, &p.grant, err);
+    if (rc != MC_OK)
+        return rc;
+    if (!self->store.vt->revoke)
+        return mc_fail(err, MC_NOT_PROVIDED, "permission: the store cannot revoke");
+    rc = self->store.vt->revoke(self->store.self, conn, ctx, &p.grant, err);
     return rc == MC_OK ? invalidate_with(self, conn, ctx, err) : rc;
 }
 
