@@ -17,6 +17,9 @@ static const struct {
     {"lower", "lower"},
     {"upper", "upper"},
     {"length", "length"},
+    {"substr", "substr"},
+    {"substring", "substr"},
+    {"replace", "replace"},
     {"char_length", "length"},
     {"abs", "abs"},
     {"round", "round"},
@@ -47,10 +50,35 @@ static mc_code number(mc__gate *g, mc_str digits, mc__gate_kind kind, mc_buf *ou
 
     if (mc_decimal_parse(g->arena, digits, 0, 0, &plain) != MC_DECIMAL_OK)
         return mc__gate_refuse(g, "the number %.40s", digits.ptr);
-    if (kind == MC__GATE_DECIMAL)
-        write_text(out, plain);
+    if (kind == MC__GATE_DECIMAL || kind == MC__GATE_VALUE)
+        write_text(out, plain); /* a column of whole numbers reads them out of it */
     else
         mc_buf_str(out, plain);
+    return MC_OK;
+}
+
+/* 't', 'yes', 'on', '1' … as PostgreSQL reads a boolean, without its abbreviations. */
+static mc_code boolean_text(mc__gate *g, mc_str text, mc_buf *out)
+{
+    static const char *const yes[] = {"t", "true", "y", "yes", "on", "1"};
+    static const char *const no[] = {"f", "false", "n", "no", "off", "0"};
+
+    for (size_t i = 0; i < MC_LEN(yes); i++) {
+        if (mc_str_eq_nocase(text, mc_z(yes[i])) || mc_str_eq_nocase(text, mc_z(no[i]))) {
+            mc_buf_char(out, mc_str_eq_nocase(text, mc_z(yes[i])) ? '1' : '0');
+            return MC_OK;
+        }
+    }
+    return mc__gate_refuse(g, "'%.20s' as a boolean", text.ptr ? text.ptr : "");
+}
+
+static mc_code text_constant(mc__gate *g, const char *text, mc__gate_kind kind, mc_buf *out)
+{
+    if (kind == MC__GATE_DECIMAL)
+        return number(g, mc_z(text), kind, out);
+    if (kind == MC__GATE_BOOL)
+        return boolean_text(g, mc_z(text), out);
+    write_text(out, mc_z(text));
     return MC_OK;
 }
 
@@ -72,8 +100,7 @@ static mc_code constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kin
         mc_buf_char(out, c->boolval->boolval ? '1' : '0');
         return MC_OK;
     case PG_QUERY__A__CONST__VAL_SVAL:
-        write_text(out, mc_z(c->sval->sval));
-        return MC_OK;
+        return text_constant(g, c->sval->sval, kind, out);
     default:
         return mc__gate_refuse(g, "a bit string");
     }
@@ -100,7 +127,8 @@ static mc_code call(mc__gate *g, const PgQuery__FuncCall *f, int depth, mc_buf *
         f->n_funcname == 1 ||
         (f->n_funcname == 2 && mc_str_eq(mc_z(f->funcname[0]->string->sval), MC_STR("pg_catalog")));
 
-    if (!is_plain || f->over || f->agg_filter || f->n_agg_order || f->agg_distinct || f->agg_star)
+    if (!is_plain || f->over || f->agg_filter || f->n_agg_order || f->agg_distinct || f->agg_star ||
+        f->agg_within_group || f->func_variadic)
         return mc__gate_refuse(g, "the function call %.40s", name);
     for (size_t i = 0; i < MC_LEN(functions); i++) {
         if (mc_str_eq(mc_z(name), mc_z(functions[i].name))) {
@@ -118,7 +146,7 @@ static mc_code column(mc__gate *g, const PgQuery__ColumnRef *ref, mc_buf *out)
 
     if (ref->n_fields != 1 || ref->fields[0]->node_case != PG_QUERY__NODE__NODE_STRING)
         return mc__gate_refuse(g, "a qualified column");
-    rc = mc__gate_column_name(g, ref->fields[0]->string->sval, &name);
+    rc = mc__gate_name(g, "column", ref->fields[0]->string->sval, &name);
     if (rc == MC_OK)
         mc_buf_sql_ident(out, name);
     return rc;
@@ -126,6 +154,24 @@ static mc_code column(mc__gate *g, const PgQuery__ColumnRef *ref, mc_buf *out)
 
 static const char *const operators[] = {"=",  "<>", "!=", "<", "<=", ">",
                                         ">=", "+",  "-",  "*", "/",  "||"};
+
+static mc_code between(mc__gate *g, const PgQuery__AExpr *e, int depth, mc_buf *out)
+{
+    mc_code rc;
+
+    if (e->rexpr->node_case != PG_QUERY__NODE__NODE_LIST || e->rexpr->list->n_items != 2)
+        return mc__gate_refuse(g, "BETWEEN of anything but two ends");
+    mc_buf_char(out, '(');
+    rc = expr(g, e->lexpr, MC__GATE_PLAIN, depth, out);
+    mc_buf_lit(out, " BETWEEN ");
+    if (rc == MC_OK)
+        rc = expr(g, e->rexpr->list->items[0], MC__GATE_PLAIN, depth, out);
+    mc_buf_lit(out, " AND ");
+    if (rc == MC_OK)
+        rc = expr(g, e->rexpr->list->items[1], MC__GATE_PLAIN, depth, out);
+    mc_buf_char(out, ')');
+    return rc;
+}
 
 static mc_code operation(mc__gate *g, const PgQuery__AExpr *e, int depth, mc_buf *out)
 {
@@ -143,6 +189,8 @@ static mc_code operation(mc__gate *g, const PgQuery__AExpr *e, int depth, mc_buf
         mc_buf_char(out, ')');
         return rc;
     }
+    if (e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN)
+        return between(g, e, depth, out);
     if (e->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP)
         return mc__gate_refuse(g, "an operator that is not plain");
     for (size_t i = 0; i < MC_LEN(operators); i++) {

@@ -14,7 +14,7 @@ static mc_code write_element(mc__gate *g, const PgQuery__IndexElem *elem, mc_buf
         rc = mc__gate_expr(g, elem->expr, MC__GATE_PLAIN, out);
         mc_buf_char(out, ')');
     } else {
-        rc = mc__gate_column_name(g, elem->name, &name);
+        rc = mc__gate_name(g, "column", elem->name, &name);
         mc_buf_sql_ident(out, name);
     }
     if (elem->ordering == PG_QUERY__SORT_BY_DIR__SORTBY_DESC)
@@ -73,8 +73,10 @@ static mc_code check(mc__gate *g, const PgQuery__IndexStmt *stmt)
 
     if (method.len && !mc_str_eq(method, MC_STR("btree")))
         return mc__gate_refuse(g, "an index by %.20s", stmt->access_method);
-    if (!mc_str_is_identifier(mc_z(stmt->idxname)))
-        return mc__gate_refuse(g, "an index without a plain name");
+    if (!mc_z(stmt->idxname).len)
+        return mc__gate_refuse(g, "an index without a name");
+    if (stmt->nulls_not_distinct)
+        return mc__gate_refuse(g, "NULLS NOT DISTINCT");
     if (stmt->n_options || mc_z(stmt->table_space).len || stmt->n_exclude_op_names ||
         stmt->concurrent || stmt->n_index_params == 0)
         return mc__gate_refuse(g, "an index with options");
@@ -95,10 +97,10 @@ mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt)
     mc_buf_str(&sql, stmt->unique ? MC_STR("CREATE UNIQUE INDEX ") : MC_STR("CREATE INDEX "));
     if (stmt->if_not_exists)
         mc_buf_lit(&sql, "IF NOT EXISTS ");
-    mc_buf_str(&sql,
-               mc_physical_name(g->arena, MC_DB_SQLITE, g->config->addon_key, mc_z(stmt->idxname)));
+    rc = mc__gate_own_name(g, MC_STR(""), "index", stmt->idxname, &sql, &table);
     mc_buf_lit(&sql, " ON ");
-    rc = mc__gate_relation(g, stmt->relation, &sql, &table);
+    if (rc == MC_OK)
+        rc = mc__gate_relation(g, stmt->relation, &sql, &table);
     if (rc == MC_OK && stmt->unique)
         scope(g, table, names_organization(stmt), &columns, &where);
     if (rc == MC_OK)

@@ -3,7 +3,6 @@
 
 #define COLUMNS_MAX 300
 #define UNIQUES_MAX 64
-#define TABLES_MAX 500
 
 /* A unique constraint, kept for after the table: it becomes an index. */
 typedef struct unique_key {
@@ -17,25 +16,55 @@ typedef struct table {
     mc_buf sql;
     unique_key *uniques;
     size_t unique_count;
-    bool has_org, has_deleted;
+    unique_key
+        primary; /* written last: by then it is known whether organizations share the table */
+    bool has_serial;
 } table;
 
-static mc_code add_unique(table *t, PgQuery__Node **keys, size_t count, mc_str column)
+static mc_code read_keys(mc__gate *g, PgQuery__Node **keys, size_t count, unique_key *out)
+{
+    mc_code rc = MC_OK;
+
+    if (count > MC_LEN(out->columns))
+        return mc__gate_refuse(g, "a key of too many columns");
+    out->count = count;
+    for (size_t i = 0; i < count && rc == MC_OK; i++)
+        rc = mc__gate_name(g, "column", keys[i]->string->sval, &out->columns[i]);
+    return rc;
+}
+
+static bool has_key(const unique_key *key, mc_str name)
+{
+    for (size_t i = 0; i < key->count; i++) {
+        if (mc_str_eq(key->columns[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* Of the constraint's own columns, or of the column it stands at. */
+static mc_code add_unique(table *t, const PgQuery__Constraint *c, mc_str column)
 {
     unique_key *key;
 
-    if (t->unique_count == UNIQUES_MAX || count > MC_LEN(key->columns))
+    if (c->nulls_not_distinct)
+        return mc__gate_refuse(t->g, "NULLS NOT DISTINCT");
+    if (t->unique_count == UNIQUES_MAX)
         return mc__gate_refuse(t->g, "too many unique constraints");
     key = &t->uniques[t->unique_count++];
-    key->count = count;
-    if (count == 0)
-        key->columns[key->count++] = column;
-    for (size_t i = 0; i < count; i++) {
-        mc_code rc = mc__gate_column_name(t->g, keys[i]->string->sval, &key->columns[i]);
+    if (c->n_keys)
+        return read_keys(t->g, c->keys, c->n_keys, key);
+    *key = (unique_key){{column}, 1};
+    return MC_OK;
+}
 
-        if (rc != MC_OK)
-            return rc;
-    }
+static mc_code set_primary(table *t, const PgQuery__Constraint *c, mc_str column)
+{
+    if (t->primary.count)
+        return mc__gate_refuse(t->g, "two primary keys");
+    if (c->n_keys)
+        return read_keys(t->g, c->keys, c->n_keys, &t->primary);
+    t->primary = (unique_key){{column}, 1};
     return MC_OK;
 }
 
@@ -47,7 +76,7 @@ static mc_code write_keys(table *t, PgQuery__Node **keys, size_t count)
     for (size_t i = 0; i < count && rc == MC_OK; i++) {
         mc_str name;
 
-        rc = mc__gate_column_name(t->g, keys[i]->string->sval, &name);
+        rc = mc__gate_name(t->g, "column", keys[i]->string->sval, &name);
         if (i > 0)
             mc_buf_lit(&t->sql, ", ");
         mc_buf_sql_ident(&t->sql, name);
@@ -67,14 +96,20 @@ static void write_action(mc_buf *out, const char *event, const char *action)
                                    : "RESTRICT");
 }
 
+/* To a row by its id: what else is unique is so within an organization, and no target for a key. */
 static mc_code write_references(table *t, const PgQuery__Constraint *c)
 {
+    mc_str name;
     mc_code rc;
 
+    if (c->n_pk_attrs > 1 ||
+        (c->n_pk_attrs == 1 && !mc_str_eq(mc_z(c->pk_attrs[0]->string->sval), MC_STR("id"))))
+        return mc__gate_refuse(t->g, "REFERENCES to anything but id");
     mc_buf_lit(&t->sql, " REFERENCES ");
-    rc = mc__gate_relation(t->g, c->pktable, &t->sql, NULL);
-    if (rc == MC_OK && c->n_pk_attrs)
-        rc = write_keys(t, c->pk_attrs, c->n_pk_attrs);
+    rc = mc__gate_relation(t->g, c->pktable, &t->sql, &name);
+    if (rc == MC_OK && !mc_str_eq(name, t->name) && !mc__gate_table_has(t->g, name, MC_STR("id")))
+        rc = mc__gate_refuse(t->g, "REFERENCES %.*s, which is no table of the addon", MC_FMT(name));
+    mc_buf_lit(&t->sql, " (\"id\")");
     write_action(&t->sql, "DELETE", c->fk_del_action);
     write_action(&t->sql, "UPDATE", c->fk_upd_action);
     return rc;
@@ -97,10 +132,10 @@ static mc_code column_constraint(table *t, const PgQuery__Constraint *c, mc_str 
         mc_buf_char(&t->sql, ')');
         return rc;
     case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
-        mc_buf_lit(&t->sql, " PRIMARY KEY");
-        return MC_OK;
+        mc_buf_lit(&t->sql, " NOT NULL"); /* the store would let it be null */
+        return set_primary(t, c, column);
     case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
-        return add_unique(t, NULL, 0, column);
+        return add_unique(t, c, column);
     case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
         mc_buf_lit(&t->sql, " CHECK (");
         rc = mc__gate_expr(t->g, c->raw_expr, MC__GATE_PLAIN, &t->sql);
@@ -117,14 +152,12 @@ static mc_code write_column(table *t, const PgQuery__ColumnDef *def)
 {
     mc__gate_kind kind;
     mc_str name;
-    mc_code rc = mc__gate_column_name(t->g, def->colname, &name);
+    mc_code rc = mc__gate_name(t->g, "column", def->colname, &name);
 
     if (rc != MC_OK)
         return rc;
     if (def->coll_clause || def->n_fdwoptions)
         return mc__gate_refuse(t->g, "a column with a collation or options");
-    t->has_org = t->has_org || mc_str_eq(name, MC_STR("organization_id"));
-    t->has_deleted = t->has_deleted || mc_str_eq(name, MC_STR("deleted_at"));
     mc_buf_sql_ident(&t->sql, name);
     mc_buf_char(&t->sql, ' ');
     rc = mc__gate_type(t->g, def->type_name, &t->sql, &kind);
@@ -133,7 +166,10 @@ static mc_code write_column(table *t, const PgQuery__ColumnDef *def)
             return mc__gate_refuse(t->g, "a column constraint");
         rc = column_constraint(t, def->constraints[i]->constraint, name, kind);
     }
-    return rc;
+    if (rc == MC_OK && kind == MC__GATE_SERIAL && !has_key(&t->primary, name))
+        rc = mc__gate_refuse(t->g, "a serial column that is not the primary key");
+    t->has_serial = t->has_serial || kind == MC__GATE_SERIAL;
+    return rc == MC_OK ? mc__gate_note_column(t->g, t->name, name, true) : rc;
 }
 
 /* True in *out_written when something was written that needs a comma. */
@@ -145,10 +181,10 @@ static mc_code table_constraint(table *t, const PgQuery__Constraint *c, bool *ou
     switch (c->contype) {
     case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
         *out_written = false;
-        return add_unique(t, c->keys, c->n_keys, MC_STR(""));
+        return add_unique(t, c, MC_STR(""));
     case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
-        mc_buf_lit(&t->sql, ", PRIMARY KEY");
-        return write_keys(t, c->keys, c->n_keys);
+        *out_written = false;
+        return set_primary(t, c, MC_STR(""));
     case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
         mc_buf_lit(&t->sql, ", CHECK (");
         rc = mc__gate_expr(t->g, c->raw_expr, MC__GATE_PLAIN, &t->sql);
@@ -170,6 +206,30 @@ static mc_code init(table *t, mc__gate *g)
     return t->uniques ? MC_OK : mc_fail(g->err, MC_NO_MEMORY, "migration");
 }
 
+/* A key of the author's own choosing holds within an organization, as whatever else is unique. */
+static void write_primary(table *t)
+{
+    mc_str org = MC_STR("organization_id");
+    bool is_shared = !t->has_serial && !has_key(&t->primary, MC_STR("id")) &&
+                     !has_key(&t->primary, org) && mc__gate_table_has(t->g, t->name, org);
+
+    if (t->primary.count == 0)
+        return;
+    mc_buf_str(&t->sql, is_shared ? MC_STR(", PRIMARY KEY (\"organization_id\", ")
+                                  : MC_STR(", PRIMARY KEY ("));
+    for (size_t i = 0; i < t->primary.count; i++) {
+        if (i > 0)
+            mc_buf_lit(&t->sql, ", ");
+        mc_buf_sql_ident(&t->sql, t->primary.columns[i]);
+    }
+    mc_buf_char(&t->sql, ')');
+    for (size_t i = 0; i < t->primary.count; i++) {
+        mc_buf_lit(&t->sql, ", CHECK (");
+        mc_buf_sql_ident(&t->sql, t->primary.columns[i]);
+        mc_buf_lit(&t->sql, " IS NOT NULL)");
+    }
+}
+
 static mc_code write_body(table *t, const PgQuery__CreateStmt *stmt)
 {
     bool is_written;
@@ -189,6 +249,8 @@ static mc_code write_body(table *t, const PgQuery__CreateStmt *stmt)
             rc = mc__gate_refuse(t->g, "a table of anything but columns and constraints");
         }
     }
+    if (rc == MC_OK)
+        write_primary(t);
     mc_buf_char(&t->sql, ')');
     return rc;
 }
@@ -212,67 +274,33 @@ mc_code mc__gate_create_table(mc__gate *g, const PgQuery__CreateStmt *stmt)
     if (stmt->n_inh_relations || stmt->partbound || stmt->partspec || stmt->of_typename ||
         stmt->n_options || mc_z(stmt->tablespacename).len || mc_z(stmt->access_method).len)
         return mc__gate_refuse(g, "CREATE TABLE with inheritance, partitions or options");
-    if (stmt->n_table_elts == 0 || stmt->n_table_elts > COLUMNS_MAX || g->table_count == TABLES_MAX)
+    if (stmt->n_table_elts == 0 || stmt->n_table_elts > COLUMNS_MAX)
         return mc__gate_refuse(g, "CREATE TABLE without columns, or with too many");
     mc_buf_str(&t.sql, stmt->if_not_exists ? MC_STR("CREATE TABLE IF NOT EXISTS ")
                                            : MC_STR("CREATE TABLE "));
     rc = mc__gate_relation(g, stmt->relation, &t.sql, &t.name);
     if (rc == MC_OK)
-        rc = write_body(&t, stmt);
+        rc = mc__gate_note_table(g, t.name, !stmt->if_not_exists);
     if (rc == MC_OK)
-        rc = mc__gate_emit(g, &t.sql);
-    if (rc != MC_OK)
-        return rc;
-    g->tables[g->table_count++] =
-        (mc__gate_table){mc_str_copy(g->arena, t.name), t.has_org, t.has_deleted};
-    return emit_uniques(&t);
-}
-
-static mc_code alter_one(mc__gate *g, const PgQuery__AlterTableStmt *stmt,
-                         const PgQuery__AlterTableCmd *cmd)
-{
-    mc_str column;
-    table t;
-    mc_code rc = init(&t, g);
-
-    if (rc != MC_OK)
-        return rc;
-    mc_buf_lit(&t.sql, "ALTER TABLE ");
-    rc = mc__gate_relation(g, stmt->relation, &t.sql, &t.name);
-    if (rc != MC_OK)
-        return rc;
-    switch (cmd->subtype) {
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddColumn:
-        if (cmd->missing_ok && g->config->has_column &&
-            g->config->has_column(g->config->has_column_user, t.name,
-                                  mc_z(cmd->def->column_def->colname)))
-            return MC_OK;
-        mc_buf_lit(&t.sql, " ADD COLUMN ");
-        rc = write_column(&t, cmd->def->column_def);
-        break;
-    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
-        mc_buf_lit(&t.sql, " DROP COLUMN ");
-        rc = mc__gate_column_name(g, cmd->name, &column);
-        mc_buf_sql_ident(&t.sql, column);
-        break;
-    default:
-        return mc__gate_refuse(g, "ALTER TABLE of a kind that is not allowed");
-    }
+        rc = write_body(&t, stmt);
     if (rc == MC_OK)
         rc = mc__gate_emit(g, &t.sql);
     return rc == MC_OK ? emit_uniques(&t) : rc;
 }
 
-mc_code mc__gate_alter_table(mc__gate *g, const PgQuery__AlterTableStmt *stmt)
+mc_code mc__gate_add_column(mc__gate *g, mc_str name, const PgQuery__ColumnDef *def, mc_buf *out)
 {
-    mc_code rc = MC_OK;
+    table t;
+    mc_code rc = init(&t, g);
 
-    if (stmt->objtype != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
-        return mc__gate_refuse(g, "ALTER of anything but tables");
-    for (size_t i = 0; i < stmt->n_cmds && rc == MC_OK; i++) {
-        if (stmt->cmds[i]->node_case != PG_QUERY__NODE__NODE_ALTER_TABLE_CMD)
-            return mc__gate_refuse(g, "ALTER TABLE of a kind that is not allowed");
-        rc = alter_one(g, stmt, stmt->cmds[i]->alter_table_cmd);
-    }
-    return rc;
+    if (rc != MC_OK)
+        return rc;
+    t.name = name;
+    mc_buf_str(&t.sql, mc_buf_get(out));
+    rc = write_column(&t, def);
+    if (rc == MC_OK && t.primary.count)
+        rc = mc__gate_refuse(g, "ALTER TABLE ADD COLUMN with a primary key");
+    if (rc == MC_OK)
+        rc = mc__gate_emit(g, &t.sql);
+    return rc == MC_OK ? emit_uniques(&t) : rc;
 }

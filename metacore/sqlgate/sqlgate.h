@@ -13,13 +13,15 @@
  * organization_id holds within each organization, among rows that are not deleted: else one
  * organization could find out, and block, what another has.
  *
- * Understood: CREATE TABLE, CREATE [UNIQUE] INDEX, ALTER TABLE ADD/DROP COLUMN, DROP TABLE/INDEX,
- * INSERT … VALUES of constants; COMMENT and CREATE EXTENSION pgcrypto or uuid-ossp say nothing that
- * the store needs. All relations are the addon's own.
+ * Understood: CREATE TABLE, CREATE [UNIQUE] INDEX, ALTER TABLE ADD/DROP COLUMN and RENAME, DROP
+ * TABLE/INDEX, INSERT … VALUES, UPDATE and DELETE of one table; COMMENT and CREATE EXTENSION
+ * pgcrypto or uuid-ossp say nothing that the store needs. All relations are the addon's own,
+ * expressions are of constants, columns and a list of functions, and the kernel's columns stay.
  *
  * Not here: running it (installer); queries of guests, which come later through the same parser.
- * Threads:  functions; safe in several threads.
- * Standard: PostgreSQL 15's grammar, by libpg_query.
+ * Threads:  functions; safe in several threads. Parsing runs on a short-lived thread with a stack
+ * of its own, because the parser's tree may be as deep as a statement is long. Standard: PostgreSQL
+ * 15's grammar, by libpg_query.
  */
 
 #include "metacore/base/arena.h"
@@ -30,7 +32,7 @@
 MC_BEGIN_DECLS
 
 #define MC_SQLGATE_BYTES_MAX ((size_t)1 << 20)
-#define MC_SQLGATE_STATEMENTS_MAX 2000
+#define MC_SQLGATE_STATEMENTS_MAX 2000 /* of 20000 words each */
 
 typedef struct mc_sqlgate_config {
     uint32_t struct_size;

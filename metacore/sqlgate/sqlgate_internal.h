@@ -7,9 +7,20 @@
 
 #include <pg_query/pg_query.pb-c.h>
 
+#define MC__GATE_TABLES_MAX 500
+
+typedef struct mc__gate_column {
+    mc_str name;
+    bool is_there; /* false: dropped */
+} mc__gate_column;
+
+/* A table that this migration has touched so far. */
 typedef struct mc__gate_table {
     mc_str name;
-    bool has_org, has_deleted;
+    mc_str stored;            /* its name before this migration */
+    bool is_whole;            /* columns are all it has; else ask for what was stored before, too */
+    mc__gate_column *columns; /* the latest of a name counts */
+    size_t column_count;
 } mc__gate_table;
 
 /* A migration being translated. */
@@ -19,7 +30,7 @@ typedef struct mc__gate {
     mc_str schema;
     mc_str *statements;
     size_t statement_count;
-    mc__gate_table *tables; /* made in this file */
+    mc__gate_table *tables; /* the latest of a name counts */
     size_t table_count;
     int32_t at; /* byte of the statement that is read */
     mc_err *err;
@@ -27,21 +38,47 @@ typedef struct mc__gate {
 
 mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...) MC_PRINTF(2, 3);
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql);
-/* The quoted physical name of the addon's own relation. FORBIDDEN: another schema's. */
+/* gate_parse.c: a tree that is not deep. */
+mc_code mc__gate_parse(const char *text, PgQuery__ParseResult **out, mc_err *err);
+
+/* gate_names.c: a name that may stand in the store, of a what: "column". */
+mc_code mc__gate_name(mc__gate *g, const char *what, const char *name, mc_str *out);
+/* The quoted physical name of the addon's own relation or index. FORBIDDEN: another schema's. */
 mc_code mc__gate_relation(mc__gate *g, const PgQuery__RangeVar *relation, mc_buf *out,
                           mc_str *out_name);
-mc_code mc__gate_column_name(mc__gate *g, const char *name, mc_str *out);
+mc_code mc__gate_own_name(mc__gate *g, mc_str schema, const char *what, const char *name,
+                          mc_buf *out, mc_str *out_name);
+bool mc__gate_is_kernel_column(mc_str name);
 bool mc__gate_table_has(mc__gate *g, mc_str table, mc_str column);
+/* is_whole: it is new and has what is noted of it, no matter what there was. */
+mc_code mc__gate_note_table(mc__gate *g, mc_str name, bool is_whole);
+mc_code mc__gate_note_column(mc__gate *g, mc_str table, mc_str column, bool is_there);
+mc_code mc__gate_rename_table(mc__gate *g, mc_str from, mc_str to);
 
-/* gate_types.c: the store's column type, and whether it holds decimals or booleans. */
-typedef enum mc__gate_kind { MC__GATE_PLAIN, MC__GATE_DECIMAL, MC__GATE_BOOL } mc__gate_kind;
+/* What a constant is for. */
+typedef enum mc__gate_kind {
+    MC__GATE_PLAIN,
+    MC__GATE_DECIMAL, /* a decimal column: canonical text */
+    MC__GATE_BOOL,    /* a boolean column: 1 or 0 */
+    MC__GATE_SERIAL,  /* a column that numbers itself */
+    MC__GATE_VALUE    /* a column whose type is not at hand */
+} mc__gate_kind;
+/* gate_types.c: the store's column type, and what its constants are. */
 mc_code mc__gate_type(mc__gate *g, const PgQuery__TypeName *type, mc_buf *out, mc__gate_kind *kind);
 
 /* gate_expr.c: an expression of constants, columns and harmless functions. */
 mc_code mc__gate_expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, mc_buf *out);
 
-/* gate_table.c, gate_index.c */
+/* gate_data.c */
+mc_code mc__gate_insert(mc__gate *g, const PgQuery__InsertStmt *stmt);
+mc_code mc__gate_update(mc__gate *g, const PgQuery__UpdateStmt *stmt);
+mc_code mc__gate_delete(mc__gate *g, const PgQuery__DeleteStmt *stmt);
+
+/* gate_table.c, gate_alter.c, gate_index.c */
 mc_code mc__gate_create_table(mc__gate *g, const PgQuery__CreateStmt *stmt);
+/* One column of the table `name`, for ALTER TABLE: out ends in its definition. */
+mc_code mc__gate_add_column(mc__gate *g, mc_str name, const PgQuery__ColumnDef *def, mc_buf *out);
+mc_code mc__gate_rename(mc__gate *g, const PgQuery__RenameStmt *stmt);
 mc_code mc__gate_alter_table(mc__gate *g, const PgQuery__AlterTableStmt *stmt);
 mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt);
 /* A unique index over columns, per organization where the table has one. */

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/sqlgate/sqlgate.h"
+
+#include "mc_test.h"
+#include "metacore/base/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool stored_column(void *user, mc_str table, mc_str column)
+{
+    (void)user;
+    return (mc_str_eq(table, MC_STR("old")) &&
+            (mc_str_eq(column, MC_STR("id")) || mc_str_eq(column, MC_STR("organization_id")) ||
+             mc_str_eq(column, MC_STR("code"))));
+}
+
+static mc_code translate(mc_arena *arena, const char *sql, mc_strs *out, mc_err *err)
+{
+    mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k"),
+                                .has_column = stored_column};
+
+    return mc_sqlgate_migration(&config, arena, mc_z(sql), out, err);
+}
+
+/* All statements, each ended by ";\n". */
+static mc_str joined(mc_arena *arena, mc_strs statements)
+{
+    mc_buf out;
+
+    mc_buf_init_arena(&out, arena, 0);
+    for (size_t i = 0; i < statements.count; i++)
+        mc_buf_printf(&out, "%.*s;\n", MC_FMT(statements.items[i]));
+    return mc_buf_get(&out);
+}
+
+/* ---- what is understood ---- */
+
+#define T "\"addon_k.t\""
+#define ID "id uuid PRIMARY KEY DEFAULT gen_random_uuid()"
+#define ID_OUT "\"id\" TEXT NOT NULL DEFAULT (gen_random_uuid())"
+#define ID_KEY ", PRIMARY KEY (\"id\"), CHECK (\"id\" IS NOT NULL))"
+
+static const struct {
+    const char *name, *sql, *out;
+} understood[] = {
+    {"nothing", "", ""},
+    {"only comments", "-- a\n/* b; DROP TABLE x */;;", ""},
+    {"a table of every type",
+     "CREATE TABLE t (a uuid, b text, c varchar(20), d char(3), e boolean, f smallint, g integer, "
+     "h bigint, i numeric(10,2), j double precision, k real, l timestamp, m timestamptz, n date, "
+     "o json, p jsonb, q bytea, r time)",
+     "CREATE TABLE " T " (\"a\" TEXT, \"b\" TEXT, \"c\" TEXT, \"d\" TEXT, \"e\" INTEGER, \"f\" "
+     "INTEGER, \"g\" INTEGER, \"h\" INTEGER, \"i\" TEXT COLLATE mc_decimal, \"j\" TEXT COLLATE "
+     "mc_decimal, \"k\" TEXT COLLATE mc_decimal, \"l\" TEXT, \"m\" TEXT, \"n\" TEXT, \"o\" TEXT, "
+     "\"p\" TEXT, \"q\" BLOB, \"r\" TEXT);\n"},
+    {"the addon's own schema, any spelling",
+     "CREATE TABLE IF NOT EXISTS \"addon_k\".\"t\" (a text)",
+     "CREATE TABLE IF NOT EXISTS " T " (\"a\" TEXT);\n"},
+    {"defaults as the column keeps them",
+     "CREATE TABLE t (a numeric DEFAULT 1.50, b numeric DEFAULT '2.0', c boolean DEFAULT 'yes', d "
+     "boolean DEFAULT false, e int DEFAULT -3, f text DEFAULT 'it''s', g timestamptz DEFAULT "
+     "now(), "
+     "h date DEFAULT CURRENT_DATE, i jsonb DEFAULT '{}'::jsonb, j text DEFAULT NULL, k double "
+     "precision DEFAULT 123456789012345678.9)",
+     "CREATE TABLE " T " (\"a\" TEXT COLLATE mc_decimal DEFAULT ('1.5'), \"b\" TEXT COLLATE "
+     "mc_decimal DEFAULT ('2'), \"c\" INTEGER DEFAULT (1), \"d\" INTEGER DEFAULT (0), \"e\" "
+     "INTEGER "
+     "DEFAULT (-3), \"f\" TEXT DEFAULT ('it''s'), \"g\" TEXT DEFAULT (now()), \"h\" TEXT DEFAULT "
+     "(substr(now(), 1, 10)), \"i\" TEXT DEFAULT ('{}'), \"j\" TEXT DEFAULT (NULL), \"k\" TEXT "
+     "COLLATE mc_decimal DEFAULT ('123456789012345678.9'));\n"},
+    {"checks",
+     "CREATE TABLE t (a int CHECK (a BETWEEN 1 AND 5), b text, CHECK (b IN ('x', 'y') OR b IS "
+     "NULL), "
+     "CHECK (NOT (a > 3 AND length(lower(b)) <> 2)))",
+     "CREATE TABLE " T
+     " (\"a\" INTEGER CHECK ((\"a\" BETWEEN 1 AND 5)), \"b\" TEXT, CHECK (((\"b\" "
+     "IN ('x', 'y')) OR (\"b\" IS NULL))), CHECK ((NOT ((\"a\" > 3) AND (length(lower(\"b\")) <> "
+     "2)))));\n"},
+    {"keys of rows, and to them",
+     "CREATE TABLE t (" ID ", up uuid REFERENCES t(id) ON DELETE CASCADE, o uuid NOT NULL, FOREIGN "
+     "KEY (o) REFERENCES old ON DELETE SET NULL)",
+     "CREATE TABLE " T " (" ID_OUT ", \"up\" TEXT REFERENCES " T
+     " (\"id\") ON DELETE CASCADE, \"o\" "
+     "TEXT NOT NULL, FOREIGN KEY (\"o\") REFERENCES \"addon_k.old\" (\"id\") ON DELETE SET "
+     "NULL" ID_KEY ";\n"},
+    {"a table that numbers its rows", "CREATE TABLE t (id serial PRIMARY KEY)",
+     "CREATE TABLE " T " (\"id\" INTEGER NOT NULL" ID_KEY ";\n"},
+    {"an index", "CREATE INDEX IF NOT EXISTS i ON t (a DESC, lower(b)) WHERE a > 0",
+     "CREATE INDEX IF NOT EXISTS \"addon_k.i\" ON " T
+     " (\"a\" DESC, (lower(\"b\"))) WHERE (\"a\" > "
+     "0);\n"},
+    {"columns that come and go",
+     "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0, DROP COLUMN b; ALTER TABLE t RENAME "
+     "COLUMN a "
+     "TO c; ALTER TABLE t RENAME TO u",
+     "ALTER TABLE " T " ADD COLUMN \"a\" INTEGER NOT NULL DEFAULT (0);\nALTER TABLE " T
+     " DROP COLUMN "
+     "\"b\";\nALTER TABLE " T " RENAME COLUMN \"a\" TO \"c\";\nALTER TABLE " T " RENAME TO "
+     "\"addon_k.u\";\n"},
+    {"columns that are there, or not, already",
+     "ALTER TABLE old ADD COLUMN IF NOT EXISTS code text; ALTER TABLE old DROP COLUMN IF EXISTS "
+     "gone; "
+     "ALTER TABLE old DROP COLUMN IF EXISTS code; ALTER TABLE old ADD COLUMN IF NOT EXISTS code "
+     "int",
+     "ALTER TABLE \"addon_k.old\" DROP COLUMN \"code\";\nALTER TABLE \"addon_k.old\" ADD COLUMN "
+     "\"code\" INTEGER;\n"},
+    {"tables and indexes that go", "DROP TABLE IF EXISTS t, addon_k.u; DROP INDEX i",
+     "DROP TABLE IF EXISTS " T
+     ";\nDROP TABLE IF EXISTS \"addon_k.u\";\nDROP INDEX \"addon_k.i\";\n"},
+    {"rows: numbers stay exact, whatever their column",
+     "INSERT INTO t (a, b, c) VALUES (123456789012345678.9, 'x', true), (1, NULL, now()) ON "
+     "CONFLICT "
+     "(a) DO NOTHING",
+     "INSERT INTO " T " (\"a\", \"b\", \"c\") VALUES ('123456789012345678.9', 'x', 1), ('1', NULL, "
+     "now()) ON CONFLICT DO NOTHING;\n"},
+    {"rows that change and go",
+     "UPDATE t SET a = 1.5, b = coalesce(b, 'none') WHERE a IS NULL; DELETE FROM t WHERE b = 'x'",
+     "UPDATE " T
+     " SET \"a\" = '1.5', \"b\" = coalesce(\"b\", 'none') WHERE (\"a\" IS NULL);\nDELETE "
+     "FROM " T " WHERE (\"b\" = 'x');\n"},
+    {"what says nothing to the store",
+     "CREATE EXTENSION IF NOT EXISTS pgcrypto; CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\"; "
+     "COMMENT "
+     "ON TABLE t IS 'x'",
+     ""},
+    {"text that only looks like more",
+     "INSERT INTO t (a) VALUES ($$'; DROP TABLE users; --$$), "
+     "(E'a\\'; COMMIT;'), (U&'\\0061')",
+     "INSERT INTO " T " (\"a\") VALUES ('''; DROP TABLE users; --'), ('a''; COMMIT;'), ('a');\n"},
+};
+
+MC_TEST("what a migration may say is written anew for the store")
+{
+    for (size_t i = 0; i < MC_LEN(understood); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_strs statements = {NULL, 0};
+        mc_err err = {0};
+
+        MC_CASE(understood[i].name);
+        MC_EXPECT_OK(translate(arena, understood[i].sql, &statements, &err), &err);
+        MC_EXPECT_Z(joined(arena, statements), understood[i].out);
+        mc_arena_free(arena);
+    }
+}
+
+/* ---- organizations do not see each other through what is unique ---- */
+
+#define ORG "organization_id uuid NOT NULL"
+#define ORG_OUT "\"organization_id\" TEXT NOT NULL"
+#define LIVE " WHERE \"deleted_at\" IS NULL"
+
+static const struct {
+    const char *name, *sql, *index; /* how the last statement ends */
+} uniques[] = {
+    {"a column", "CREATE TABLE t (" ORG ", a text UNIQUE)",
+     " ON " T " (\"organization_id\", \"a\")"},
+    {"a column, declared before the organization", "CREATE TABLE t (a text UNIQUE, " ORG ")",
+     " ON " T " (\"organization_id\", \"a\")"},
+    {"a constraint, among rows not deleted",
+     "CREATE TABLE t (a text, b text, deleted_at timestamptz, " ORG ", CONSTRAINT x UNIQUE (a, b))",
+     " ON " T " (\"organization_id\", \"a\", \"b\")" LIVE},
+    {"an index", "CREATE TABLE t (" ORG ", a text); CREATE UNIQUE INDEX i ON t (a)",
+     "\"addon_k.i\" ON " T " (\"organization_id\", \"a\")"},
+    {"an index of an expression, for some rows",
+     "CREATE TABLE t (" ORG
+     ", a text, deleted_at timestamptz); CREATE UNIQUE INDEX i ON t (lower(a)) "
+     "WHERE a <> ''",
+     " ON " T " (\"organization_id\", (lower(\"a\")))" LIVE " AND (\"a\" <> '')"},
+    {"an index that names the organization itself",
+     "CREATE TABLE t (" ORG ", a text); CREATE UNIQUE INDEX i ON t (a, organization_id)",
+     " ON " T " (\"a\", \"organization_id\")"},
+    {"a table of an earlier migration", "CREATE UNIQUE INDEX i ON old (code)",
+     " ON \"addon_k.old\" (\"organization_id\", \"code\")"},
+    {"one that is made again only if it is not there",
+     "CREATE TABLE IF NOT EXISTS old (code text); CREATE UNIQUE INDEX i ON old (code)",
+     " ON \"addon_k.old\" (\"organization_id\", \"code\")"},
+    {"one that was renamed", "ALTER TABLE old RENAME TO t; CREATE UNIQUE INDEX i ON t (code)",
+     " ON " T " (\"organization_id\", \"code\")"},
+    {"one that got its organization later",
+     "CREATE TABLE t (a text); ALTER TABLE t ADD COLUMN organization_id uuid, ADD COLUMN "
+     "deleted_at "
+     "timestamptz; CREATE UNIQUE INDEX i ON t (a)",
+     " ON " T " (\"organization_id\", \"a\")" LIVE},
+    {"a column that is added unique", "ALTER TABLE old ADD COLUMN n text UNIQUE",
+     " ON \"addon_k.old\" (\"organization_id\", \"n\")"},
+    {"a key of the author's own", "CREATE TABLE t (" ORG ", a text PRIMARY KEY)",
+     ", PRIMARY KEY (\"organization_id\", \"a\"), CHECK (\"a\" IS NOT NULL))"},
+    {"a table that organizations do not share", "CREATE TABLE t (a text UNIQUE)",
+     " ON " T " (\"a\")"},
+    {"a table that was dropped and made again without",
+     "DROP TABLE old; CREATE TABLE old (code text); CREATE UNIQUE INDEX i ON old (code)",
+     " ON \"addon_k.old\" (\"code\")"},
+};
+
+MC_TEST("what is unique is so within an organization, however the table came to have one")
+{
+    for (size_t i = 0; i < MC_LEN(uniques); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_strs statements = {NULL, 0};
+        mc_err err = {0};
+
+        MC_CASE(uniques[i].name);
+        MC_EXPECT_OK(translate(arena, uniques[i].sql, &statements, &err), &err);
+        MC_EXPECT(statements.count > 0);
+        if (statements.count > 0 &&
+            !mc_str_ends_with(statements.items[statements.count - 1], mc_z(uniques[i].index)))
+            MC_EXPECT_Z(statements.items[statements.count - 1], uniques[i].index);
+        mc_arena_free(arena);
+    }
+}
+
+/* ---- what is refused ---- */
+
+static const struct {
+    const char *sql, *message;
+} refused[] = {
+    /* kinds of statements */
+    {"SELECT 1", "at byte 0: select_stmt may not stand in a migration"},
+    {"COPY t FROM PROGRAM 'id'", "copy_stmt may not"},
+    {"COPY t TO '/tmp/x'", "copy_stmt may not"},
+    {"DROP ROLE admin", "drop_role_stmt may not"},
+    {"CREATE ROLE x SUPERUSER", "create_role_stmt may not"},
+    {"ALTER ROLE x SUPERUSER", "alter_role_stmt may not"},
+    {"GRANT ALL ON t TO public", "grant_stmt may not"},
+    {"DO $$ BEGIN DROP TABLE users; END $$", "do_stmt may not"},
+    {"BEGIN", "transaction_stmt may not"},
+    {"COMMIT", "transaction_stmt may not"},
+    {"ROLLBACK TO SAVEPOINT a", "transaction_stmt may not"},
+    {"SET search_path TO public", "variable_set_stmt may not"},
+    {"SET LOCAL app.current_org = ''", "variable_set_stmt may not"},
+    {"RESET ALL", "variable_set_stmt may not"},
+    {"SHOW all", "variable_show_stmt may not"},
+    {"TRUNCATE t", "truncate_stmt may not"},
+    {"LOCK TABLE t", "lock_stmt may not"},
+    {"VACUUM", "vacuum_stmt may not"},
+    {"CREATE FUNCTION f() RETURNS int AS 'SELECT 1' LANGUAGE sql", "create_function_stmt may not"},
+    {"CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "create_trig_stmt may"},
+    {"CREATE VIEW v AS SELECT * FROM users", "view_stmt may not"},
+    {"CREATE RULE r AS ON SELECT TO t DO NOTHING", "rule_stmt may not"},
+    {"CREATE POLICY p ON t", "create_policy_stmt may not"},
+    {"CREATE SCHEMA x", "create_schema_stmt may not"},
+    {"CREATE TABLE t AS SELECT * FROM users", "create_table_as_stmt may not"},
+    {"SELECT * INTO t FROM users", "select_stmt may not"},
+    {"SELECT pg_read_file('/etc/passwd')", "select_stmt may not"},
+    {"WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d", "select_stmt may not"},
+    {"CALL f()", "call_stmt may not"},
+    {"PREPARE p AS SELECT 1", "prepare_stmt may not"},
+    {"EXECUTE p", "execute_stmt may not"},
+    {"LISTEN x", "listen_stmt may not"},
+    {"CREATE EXTENSION dblink", "CREATE EXTENSION dblink"},
+    {"DROP SCHEMA addon_k CASCADE", "DROP of anything but tables and indexes"},
+    {"DROP VIEW v", "DROP of anything but tables and indexes"},
+    {"DROP TABLE t CASCADE", "CASCADE"},
+    {"CREATE TABLE t (a int); COMMIT", "at byte 23: transaction_stmt may not"},
+    /* other people's relations */
+    {"CREATE TABLE public.users (a int)", "table public.users is not the addon's"},
+    {"DROP TABLE addon_other.t", "table addon_other.t is not the addon's"},
+    {"DROP TABLE x.addon_k.t", "a catalog"},
+    {"DROP INDEX public.i", "index public.i is not the addon's"},
+    {"ALTER TABLE \"public\".\"users\" ADD COLUMN a int", "table public.users is not the addon's"},
+    {"INSERT INTO metacore_x.users (a) VALUES (1)", "is not the addon's"},
+    {"UPDATE public.users SET role = 'owner'", "table public.users is not the addon's"},
+    {"DELETE FROM public.users", "table public.users is not the addon's"},
+    {"CREATE INDEX i ON public.users (a)", "table public.users is not the addon's"},
+    {"CREATE TABLE other.addon_k.t (a int)", "another database"},
+    {"CREATE TABLE \"addon_k.t\" (a int)", "is no name of a table"},
+    {"CREATE TABLE \"T\" (a int)", "is no name of a table"},
+    {"CREATE TABLE sqlite_master (a int)", "is no name of a table"},
+    {"CREATE TABLE t (\"a\"\"b\" int)", "is no name of a column"},
+    {"CREATE TABLE t (\"Organization_ID\" int)", "is no name of a column"},
+    {"CREATE INDEX \"i;x\" ON t (a)", "is no name of a index"},
+    {"CREATE TABLE t (a uuid REFERENCES users (id))", "REFERENCES users, which is no table"},
+    {"CREATE TABLE t (a uuid REFERENCES public.users (id))", "public.users is not the addon's"},
+    {"CREATE TABLE t (a text REFERENCES old (code))", "REFERENCES to anything but id"},
+    {"CREATE TEMP TABLE t (a int)", "temporary"},
+    {"CREATE UNLOGGED TABLE t (a int)", "temporary and unlogged"},
+    /* shapes of tables */
+    {"CREATE TABLE t (LIKE old)", "anything but columns and constraints"},
+    {"CREATE TABLE t (a int) INHERITS (old)", "inheritance"},
+    {"CREATE TABLE t (a int) PARTITION BY RANGE (a)", "partitions"},
+    {"CREATE TABLE t (a int) WITH (fillfactor = 10)", "options"},
+    {"CREATE TABLE t ()", "without columns"},
+    {"CREATE TABLE t (a int[])", "an array column"},
+    {"CREATE TABLE t (a money)", "the column type money"},
+    {"CREATE TABLE t (a public.evil)", "a column type of another schema"},
+    {"CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY)", "a column constraint"},
+    {"CREATE TABLE t (a int GENERATED ALWAYS AS (b * 2) STORED, b int)", "a column constraint"},
+    {"CREATE TABLE t (a text COLLATE \"C\")", "a collation"},
+    {"CREATE TABLE t (a int, EXCLUDE USING gist (a WITH =))", "a table constraint"},
+    {"CREATE TABLE t (a int UNIQUE NULLS NOT DISTINCT)", "NULLS NOT DISTINCT"},
+    {"CREATE TABLE t (a serial)", "a serial column that is not the primary key"},
+    {"CREATE TABLE t (a int PRIMARY KEY, b int PRIMARY KEY)", "two primary keys"},
+    {"ALTER TABLE old ADD COLUMN a uuid PRIMARY KEY", "with a primary key"},
+    {"ALTER TABLE old ALTER COLUMN code TYPE int", "ALTER TABLE other than"},
+    {"ALTER TABLE old OWNER TO admin", "ALTER TABLE other than"},
+    {"ALTER TABLE old DISABLE ROW LEVEL SECURITY", "ALTER TABLE other than"},
+    {"ALTER TABLE old SET SCHEMA public", "alter_object_schema_stmt may not"},
+    {"ALTER TABLE old DROP COLUMN organization_id", "organization_id, which the kernel needs"},
+    {"ALTER TABLE old DROP COLUMN code CASCADE", "CASCADE"},
+    {"ALTER TABLE old RENAME COLUMN organization_id TO x", "which the kernel needs"},
+    {"ALTER TABLE old RENAME COLUMN code TO organization_id", "which the kernel needs"},
+    {"ALTER INDEX i RENAME TO j", "RENAME of anything but"},
+    {"CREATE INDEX ON t (a)", "an index without a name"},
+    {"CREATE INDEX i ON t USING gin (a)", "an index by gin"},
+    {"CREATE INDEX i ON t (a text_pattern_ops)", "operator classes"},
+    {"CREATE INDEX CONCURRENTLY i ON t (a)", "an index with options"},
+    {"CREATE UNIQUE INDEX i ON t (a) NULLS NOT DISTINCT", "NULLS NOT DISTINCT"},
+    /* expressions */
+    {"CREATE TABLE t (a text DEFAULT current_user)", "a function of the session"},
+    {"CREATE TABLE t (a text DEFAULT pg_read_file('/etc/passwd'))", "the function pg_read_file"},
+    {"CREATE TABLE t (a text DEFAULT set_config('a', 'b', false))", "the function set_config"},
+    {"CREATE TABLE t (a text DEFAULT current_setting('a'))", "the function current_setting"},
+    {"CREATE TABLE t (a text DEFAULT public.now())", "the function call now"},
+    {"CREATE TABLE t (a int DEFAULT nextval('s'))", "the function nextval"},
+    {"CREATE TABLE t (a text DEFAULT load_extension('x'))", "the function load_extension"},
+    {"CREATE TABLE t (a int CHECK (a > (SELECT 1)))", "an expression of a kind"},
+    {"CREATE TABLE t (a int CHECK (EXISTS (SELECT 1 FROM users)))", "an expression of a kind"},
+    {"CREATE TABLE t (a text CHECK (a LIKE 'x%'))", "an operator that is not plain"},
+    {"CREATE TABLE t (a text CHECK (a ~ 'x'))", "the operator ~"},
+    {"CREATE TABLE t (a int CHECK (a = ANY (ARRAY[1, 2])))", "an operator that is not plain"},
+    {"CREATE TABLE t (a int CHECK (t.a > 1))", "a qualified column"},
+    {"CREATE TABLE t (a int DEFAULT B'101')", "a bit string"},
+    {"CREATE TABLE t (a boolean DEFAULT 'maybe')", "'maybe' as a boolean"},
+    {"CREATE TABLE t (a numeric DEFAULT 'NaN')", "the number NaN"},
+    /* rows */
+    {"INSERT INTO t SELECT * FROM users", "INSERT of anything but VALUES"},
+    {"INSERT INTO t DEFAULT VALUES", "INSERT of anything but VALUES"},
+    {"INSERT INTO t (a) VALUES ((SELECT password FROM users))", "an expression of a kind"},
+    {"INSERT INTO t (a) VALUES (1) RETURNING a", "INSERT of anything but VALUES"},
+    {"INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2", "DO UPDATE"},
+    {"WITH x AS (DELETE FROM u RETURNING *) INSERT INTO t (a) VALUES (1)", "anything but VALUES"},
+    {"UPDATE t SET a = u.a FROM users u", "UPDATE with FROM"},
+    {"UPDATE t SET organization_id = gen_random_uuid()", "UPDATE of organization_id"},
+    {"UPDATE t SET (a, b) = (1, 2)", "an expression of a kind"},
+    {"UPDATE t AS x SET a = 1", "a table by another name"},
+    {"DELETE FROM t USING users", "DELETE with USING"},
+    {"DELETE FROM t RETURNING *", "DELETE with USING, WITH or RETURNING"},
+};
+
+MC_TEST("everything else is refused, saying what and where")
+{
+    for (size_t i = 0; i < MC_LEN(refused); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_strs statements = {NULL, 7};
+        mc_err err = {0};
+
+        MC_CASE(refused[i].sql);
+        MC_EXPECT_EQ(translate(arena, refused[i].sql, &statements, &err), MC_FORBIDDEN);
+        MC_EXPECT_HAS(mc_z(err.msg), refused[i].message);
+        MC_EXPECT_EQ(statements.count, 7);
+        mc_arena_free(arena);
+    }
+}
+
+MC_TEST("what does not parse is refused, saying where")
+{
+    static const char *const cases[] = {"CREATE TABEL t (a int)",
+                                        "CREATE TABLE t (a int",
+                                        "INSERT INTO t VALUES ('a)",
+                                        "$$",
+                                        "/* never ends",
+                                        "CREATE TABLE t (a int));",
+                                        "\xff\xfe",
+                                        "PRAGMA foreign_keys = 0",
+                                        "ATTACH DATABASE 'x' AS y"};
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_strs statements;
+        mc_err err = {0};
+
+        MC_CASE(cases[i]);
+        MC_EXPECT_EQ(translate(arena, cases[i], &statements, &err), MC_INVALID);
+        MC_EXPECT_HAS(mc_z(err.msg), "migration: ");
+        mc_arena_free(arena);
+    }
+}
+
+/* ---- size and depth ---- */
+
+static mc_code translate_repeated(const char *before, const char *part, int times,
+                                  const char *after, mc_err *err)
+{
+    mc_arena *arena = mc_arena_new((size_t)64 << 20);
+    mc_strs statements;
+    mc_buf sql;
+    mc_code rc;
+
+    mc_buf_init_arena(&sql, arena, 0);
+    mc_buf_str(&sql, mc_z(before));
+    for (int i = 0; i < times; i++)
+        mc_buf_str(&sql, mc_z(part));
+    mc_buf_str(&sql, mc_z(after));
+    mc_buf_char(&sql, '\0');
+    rc = translate(arena, sql.ptr, &statements, err);
+    mc_arena_free(arena);
+    return rc;
+}
+
+MC_TEST("long and deep statements are refused before they cost a stack")
+{
+    static const struct {
+        const char *name, *before, *part;
+        int times;
+        const char *after;
+        mc_code rc;
+    } cases[] = {
+        {"a sum of a few terms", "CREATE TABLE t (a int DEFAULT 1", "+1", 30, ")", MC_OK},
+        {"a sum of many", "CREATE TABLE t (a int DEFAULT 1", "+1", 5000, ")", MC_FORBIDDEN},
+        {"a sum of more than a statement holds", "CREATE TABLE t (a int DEFAULT 1", "+1", 400000,
+         ")", MC_TOO_LARGE},
+        {"casts of casts", "CREATE TABLE t (a int DEFAULT 1", "::int", 6000, ")", MC_FORBIDDEN},
+        {"parentheses", "CREATE TABLE t (a int CHECK (", "(", 30000, "", MC_TOO_LARGE},
+        {"selects in selects", "SELECT (", "SELECT (", 4000, "", MC_INVALID},
+        {"many short statements", "", "CREATE INDEX i ON t (a);", 1900, "", MC_OK},
+        {"too many statements", "", "CREATE INDEX i ON t (a);", 2001, "", MC_TOO_LARGE},
+        {"more than a megabyte", "-- ", "0123456789", 110000, "", MC_TOO_LARGE},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_err err = {0};
+
+        MC_CASE(cases[i].name);
+        MC_EXPECT_EQ(translate_repeated(cases[i].before, cases[i].part, cases[i].times,
+                                        cases[i].after, &err),
+                     cases[i].rc);
+    }
+}
+
+MC_TEST("a NUL does not hide what stands behind it")
+{
+    mc_arena *arena = mc_arena_new(0);
+    mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k")};
+    mc_strs statements;
+    mc_err err;
+
+    MC_EXPECT_EQ(
+        mc_sqlgate_migration(&config, arena, MC_STR("DROP TABLE t\0; COMMIT"), &statements, &err),
+        MC_INVALID);
+    mc_arena_free(arena);
+}
+
+/* ---- on a store ---- */
+
+typedef struct script {
+    mc_strs statements;
+    size_t tables; /* out */
+} script;
+
+static mc_code run_script(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    script *s = user;
+    mc_db_rows rows;
+    mc_code rc = MC_OK;
+
+    (void)ctx;
+    for (size_t i = 0; i < s->statements.count && rc == MC_OK; i++)
+        rc = mc_db_exec_script(conn, s->statements.items[i], err);
+    if (rc == MC_OK)
+        rc = mc_db_query(conn,
+                         MC_STR("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND "
+                                "name LIKE 'addon\\_k.%' ESCAPE '\\'"),
+                         NULL, 0, &rows, err);
+    if (rc != MC_OK)
+        return rc;
+    if (mc_db_rows_next(&rows))
+        s->tables = (size_t)mc_db_col_int(&rows, 0);
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_db *open_store(mc_arena *arena)
+{
+    mc_db *db = NULL;
+    mc_err err;
+
+    MC_EXPECT_OK(
+        mc_db_open(&(mc_db_config){MC_DB_CONFIG,
+                                   .url = mc_str_printf(arena, "sqlite:%s/a.db", mc_test_dir())},
+                   &db, &err),
+        &err);
+    return db;
+}
+
+MC_TEST("all that is understood runs on the store, once and in order")
+{
+    static const char sql[] =
+        "CREATE TABLE t (" ID ", " ORG
+        ", code varchar(20) UNIQUE, price numeric(18,4) NOT NULL DEFAULT "
+        "0 CHECK (price >= 0), on_sale boolean DEFAULT 'true', deleted_at timestamptz, made "
+        "timestamptz "
+        "DEFAULT now());"
+        "CREATE TABLE lines (" ID
+        ", t_id uuid NOT NULL REFERENCES t (id) ON DELETE CASCADE, n int);"
+        "CREATE UNIQUE INDEX i ON t (lower(code)) WHERE code <> '';"
+        "INSERT INTO t (id, organization_id, code, price) VALUES ('a', 'o', 'x', "
+        "123456789012345678.9), "
+        "('b', 'p', 'x', 2);"
+        "INSERT INTO lines (t_id, n) VALUES ('a', 1), ('b', 2);"
+        "UPDATE t SET price = 1.50 WHERE code = 'x' AND price < 3;"
+        "DELETE FROM lines WHERE n = 2;"
+        "ALTER TABLE t ADD COLUMN note text; ALTER TABLE t RENAME COLUMN note TO notes;"
+        "ALTER TABLE t DROP COLUMN notes; ALTER TABLE lines RENAME TO items; DROP INDEX i;";
+    mc_arena *arena = mc_arena_new((size_t)32 << 20);
+    mc_ctx ctx = {.arena = arena};
+    mc_db *db = open_store(arena);
+    script s = {{NULL, 0}, 0};
+    mc_err err;
+
+    MC_REQUIRE(db);
+    MC_REQUIRE_OK(translate(arena, sql, &s.statements, &err), &err);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, run_script, &s, &err), &err);
+    MC_EXPECT_EQ(s.tables, 2);
+
+    MC_CASE("what is unique holds within an organization");
+    MC_REQUIRE_OK(translate(arena, "INSERT INTO t (organization_id, code) VALUES ('o', 'x')",
+                            &s.statements, &err),
+                  &err);
+    MC_EXPECT_EQ(mc_db_write(db, &ctx, run_script, &s, &err), MC_CONFLICT);
+
+    MC_CASE("checks compare decimals as numbers");
+    MC_REQUIRE_OK(translate(arena, "INSERT INTO t (organization_id, price) VALUES ('o', -0.5)",
+                            &s.statements, &err),
+                  &err);
+    MC_EXPECT_EQ(mc_db_write(db, &ctx, run_script, &s, &err), MC_INVALID);
+    mc_db_close(db);
+    mc_arena_free(arena);
+}
+
+static mc_code translate_small(mc_err *err)
+{
+    mc_arena *arena = mc_arena_new(0);
+    mc_strs statements;
+    mc_code rc = arena ? translate(arena, "CREATE TABLE t (a int, b text UNIQUE)", &statements, err)
+                       : mc_fail(err, MC_NO_MEMORY, "test");
+
+    mc_arena_free(arena);
+    return rc;
+}
+
+MC_TEST("translating again and again leaves nothing behind")
+{
+    mc_err err;
+
+    for (int i = 0; i < 50; i++)
+        MC_EXPECT_OK(translate_small(&err), &err);
+}
