@@ -199,8 +199,8 @@ typedef struct mc_db_hook {
 } mc_db_hook;
 
 /**
- * Runs hook after the outermost commit, before anybody is answered; forgotten when the transaction
- * or savepoint it was added in is rolled back. conn is in a transaction.
+ * Runs hook after the outermost commit, before anybody is answered, in the order added; forgotten
+ * when the transaction or savepoint it was added in is rolled back. conn is in a transaction.
  */
 MC_API void mc_db_after_commit(mc_db_conn *conn, mc_db_hook *hook);
 

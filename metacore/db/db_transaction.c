@@ -68,21 +68,28 @@ static void drop_hooks(mc_db_conn *conn, unsigned depth)
         conn->hooks = conn->hooks->next;
 }
 
-/* A released savepoint's hooks are the outer level's now; the outermost commit runs them. */
-static void settle_hooks(mc_db_conn *conn)
+/* A released savepoint's hooks are the outer level's now. The newest stand first and no hook is
+ * deeper than one before it, so that the walk is over at the first that lies outside. */
+static void raise_hooks(mc_db_conn *conn)
 {
-    mc_db_hook *hook = conn->hooks;
+    for (mc_db_hook *hook = conn->hooks; hook && hook->depth > conn->depth; hook = hook->next)
+        hook->depth = conn->depth;
+}
 
-    if (conn->depth == 0)
-        conn->hooks = NULL;
-    while (hook) {
-        mc_db_hook *next = hook->next; /* its memory may go when it runs */
+/* In the order in which they were added. */
+static void run_hooks(mc_db_conn *conn)
+{
+    mc_db_hook *oldest = NULL, *next;
 
-        if (conn->depth == 0)
-            hook->run(hook);
-        else if (hook->depth > conn->depth)
-            hook->depth = conn->depth;
-        hook = next;
+    for (mc_db_hook *hook = conn->hooks; hook; hook = next) {
+        next = hook->next;
+        hook->next = oldest;
+        oldest = hook;
+    }
+    conn->hooks = NULL;
+    for (mc_db_hook *hook = oldest; hook; hook = next) {
+        next = hook->next; /* its memory may go when it runs */
+        hook->run(hook);
     }
 }
 
@@ -96,10 +103,12 @@ mc_code mc_db_commit(mc_db_conn *conn, mc_err *err)
     if (rc != MC_OK)
         conn->vt->rollback(conn, conn->depth - 1);
     conn->depth--;
-    if (rc == MC_OK)
-        settle_hooks(conn);
-    else
+    if (rc != MC_OK)
         drop_hooks(conn, conn->depth);
+    else if (conn->depth > 0)
+        raise_hooks(conn);
+    else
+        run_hooks(conn);
     return rc;
 }
 

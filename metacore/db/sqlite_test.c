@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 static char url[300];
 
@@ -348,20 +349,21 @@ MC_TEST("decimals order and add exactly, search folds case, defaults are our tim
     mc_arena_free(ctx.arena);
 }
 
-static int hook_runs;
+#define HOOKS 5
 
-static void count_run(mc_db_hook *hook)
+static mc_db_hook *hooks; /* of the job that runs now */
+static char hook_runs[HOOKS + 1];
+
+static void note_run(mc_db_hook *hook)
 {
-    (void)hook;
-    hook_runs++;
+    hook_runs[strlen(hook_runs)] = (char)('a' + (hook - hooks));
 }
 
 static mc_code add_hooks(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
-    mc_db_hook *hooks = mc_arena_array(ctx->arena, mc_db_hook, 3);
-
-    for (int i = 0; i < 3; i++)
-        hooks[i].run = count_run;
+    hooks = mc_arena_array(ctx->arena, mc_db_hook, HOOKS);
+    for (int i = 0; i < HOOKS; i++)
+        hooks[i].run = note_run;
     mc_db_after_commit(conn, &hooks[0]);
     MC_EXPECT_OK(mc_db_begin(conn, err), err);
     mc_db_after_commit(conn, &hooks[1]);
@@ -369,11 +371,17 @@ static mc_code add_hooks(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     MC_EXPECT_OK(mc_db_begin(conn, err), err);
     mc_db_after_commit(conn, &hooks[2]);
     MC_EXPECT_OK(mc_db_commit(conn, err), err);
-    MC_EXPECT_EQ(hook_runs, 0);
+    MC_EXPECT_OK(mc_db_begin(conn, err), err);
+    MC_EXPECT_OK(mc_db_begin(conn, err), err);
+    mc_db_after_commit(conn, &hooks[3]);
+    MC_EXPECT_OK(mc_db_commit(conn, err), err);
+    mc_db_rollback(conn);
+    mc_db_after_commit(conn, &hooks[4]);
+    MC_EXPECT_Z(mc_z(hook_runs), "");
     return *(bool *)user ? MC_OK : mc_fail(err, MC_REJECTED, "no");
 }
 
-MC_TEST("what waits for the commit runs after it, and not when its level was rolled back")
+MC_TEST("what waits for the commit runs after it, in order, and not what was rolled back")
 {
     mc_ctx ctx = {.arena = mc_arena_new(0)};
     mc_db *db = open_new(NULL);
@@ -381,12 +389,12 @@ MC_TEST("what waits for the commit runs after it, and not when its level was rol
     mc_err err;
 
     MC_REQUIRE(db != NULL);
-    hook_runs = 0;
+    memset(hook_runs, 0, sizeof(hook_runs));
     MC_EXPECT_EQ(mc_db_write(db, &ctx, add_hooks, &keep, &err), MC_REJECTED);
-    MC_EXPECT_EQ(hook_runs, 0);
+    MC_EXPECT_Z(mc_z(hook_runs), "");
     keep = true;
     MC_EXPECT_OK(mc_db_write(db, &ctx, add_hooks, &keep, &err), &err);
-    MC_EXPECT_EQ(hook_runs, 2);
+    MC_EXPECT_Z(mc_z(hook_runs), "ace");
     mc_db_close(db);
     mc_arena_free(ctx.arena);
 }
