@@ -42,6 +42,28 @@ typedef struct mc_action_call {
     const mc_json *payload;
 } mc_action_call;
 
+typedef enum mc_dynamic_action {
+    MC_DYNAMIC_CREATED = 1,
+    MC_DYNAMIC_UPDATED,
+    MC_DYNAMIC_DELETED,
+    MC_DYNAMIC_RESTORED
+} mc_dynamic_action;
+
+/** One row that was written; all of it is borrowed for the call that tells it. */
+typedef struct mc_dynamic_change {
+    mc_uuid org_id;
+    const mc_model *model; /* lives as long as the registry */
+    mc_uuid id;
+    mc_dynamic_action action;
+    mc_uuid actor_id;
+    mc_time at;
+    const mc_str *fields; /* of an update: the columns that have another value now */
+    size_t field_count;
+} mc_dynamic_change;
+
+/** "created", "updated", "deleted", "restored". */
+MC_API const char *mc_dynamic_action_name(mc_dynamic_action action);
+
 /** Zero is "the default" in every field. */
 typedef struct mc_dynamic_config {
     uint32_t struct_size;
@@ -58,6 +80,16 @@ typedef struct mc_dynamic_config {
                         mc_err *err);
     void *dispatch_user;
     mc_clock clock;
+    /**
+     * Told of every row that was written, once, after its commit and before anybody is answered;
+     * of what was rolled back never. NULL: nobody listens.
+     *
+     * In the order of the commits, and within one in the order of the writes. (On PostgreSQL
+     * writers commit beside each other: the order holds within a transaction only.) It runs on the
+     * thread that wrote, and every write waits for it: queue and return, no I/O, no query.
+     */
+    void (*on_change)(void *user, const mc_dynamic_change *change);
+    void *on_change_user;
 } mc_dynamic_config;
 #define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
 
@@ -123,6 +155,9 @@ MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const 
 
 /* ---- writing ---- */
 
+/* What a write notes for the time after its commit lives in its ctx's arena: that must last until
+ * then, also when many rows share one transaction. */
+
 /** A checked write; lives in its ctx's arena. */
 typedef struct mc_dynamic_write mc_dynamic_write;
 
@@ -142,7 +177,7 @@ MC_API MC_MUST_USE mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_d
                                              mc_buf *out, mc_time *out_version, mc_err *err);
 
 /**
- * Writes what was given and nothing else.
+ * Writes what was given and nothing else; the row's updated_at is later than it was, always.
  * if_version  NULL, or a check of the row's updated_at before it is written
  * Errors      as create; NOT_FOUND "record not found"; PRECONDITION by if_version.
  */

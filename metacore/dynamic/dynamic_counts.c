@@ -19,26 +19,9 @@ uint64_t mc__generation(mc_dynamic *self, mc_uuid org_id, const mc_model *model)
     return atomic_load(slot(self, org_id, model));
 }
 
-typedef struct raise {
-    mc_db_hook hook;
-    atomic_ullong *generation;
-} raise;
-
-static void raise_now(mc_db_hook *hook)
+void mc__generation_raise(mc_dynamic *self, mc_uuid org_id, const mc_model *model)
 {
-    (void)atomic_fetch_add(mc_container_of(hook, raise, hook)->generation, 1);
-}
-
-mc_code mc__generation_grows(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_err *err)
-{
-    raise *later = mc_arena_object(ctx->arena, raise);
-
-    if (!later)
-        return mc_fail(err, MC_NO_MEMORY, "write");
-    later->hook.run = raise_now;
-    later->generation = slot(self, ctx->who.org_id, model);
-    mc_db_after_commit(ctx->conn, &later->hook);
-    return MC_OK;
+    (void)atomic_fetch_add(slot(self, org_id, model), 1);
 }
 
 static uint64_t hash_value(const mc_db_value *value)

@@ -72,6 +72,21 @@ mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows);
 /* A cell as exports write it: the value's text, unquoted; empty for null. */
 mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column);
 
+/* dynamic_current.c */
+typedef struct mc__current {
+    mc_time version; /* its updated_at */
+    mc_str *changed; /* the columns that a write would give another value */
+    size_t changed_count;
+} mc__current;
+/* The row that write is for; locked until the transaction's end. NOT_FOUND "record not found". */
+mc_code mc__current_load(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write, mc_uuid id,
+                         mc__current *out, mc_err *err);
+
+/* dynamic_change.c */
+/* After each write of a row, in its transaction; org_id and actor_id are ctx's. */
+mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_change *change,
+                            mc_err *err);
+
 /* dynamic_refs.c */
 /* The table, and a column fit for people, that ref points to; false when nobody knows it. */
 bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out_label,
@@ -82,8 +97,8 @@ mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_w
 
 /* dynamic_counts.c */
 uint64_t mc__generation(mc_dynamic *self, mc_uuid org_id, const mc_model *model);
-/* After the commit of the transaction on conn, totals of model for org are counted anew. */
-mc_code mc__generation_grows(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_err *err);
+/* Once what was written is durable: totals of model for org are counted anew. */
+void mc__generation_raise(mc_dynamic *self, mc_uuid org_id, const mc_model *model);
 bool mc__count_find(mc_dynamic *self, const mc_query *query, uint64_t generation, uint64_t *out_key,
                     int64_t *out);
 void mc__count_put(mc_dynamic *self, uint64_t key, uint64_t generation, int64_t total);

@@ -227,7 +227,11 @@ mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     rc = run_returning(ctx, &s, layout, out, out_version, &is_found, err);
     if (rc != MC_OK)
         return translate(ctx, write->model, rc, err);
-    rc = mc__generation_grows(self, ctx, write->model, err);
+    rc = mc__dynamic_changed(
+        self, ctx,
+        &(mc_dynamic_change){
+            .model = write->model, .id = id, .action = MC_DYNAMIC_CREATED, .at = ctx->now},
+        err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_AFTER_CREATE, id, write->input,
                            mc_str_slice(mc_buf_get(out), start, out->len), err);
@@ -244,26 +248,13 @@ static void write_where(statement *s, mc_ctx *ctx, const mc_model *model, mc_uui
         mc_buf_lit(&s->sql, " AND \"deleted_at\" IS NULL");
 }
 
-static mc_code check_version(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
-                             mc_code (*if_version)(void *user, mc_time version, mc_err *err),
-                             void *user, mc_err *err)
-{
-    mc_time version = 0;
-    mc_buf row;
-    mc_code rc;
-
-    mc_buf_init_arena(&row, ctx->arena, 0);
-    rc = mc_dynamic_get(self, ctx, model, id, &row, &version, err);
-    return rc == MC_OK ? if_version(user, version, err) : rc;
-}
-
 static void write_update(statement *s, mc_ctx *ctx, const mc_dynamic_write *write, mc_uuid id,
-                         const mc__row_layout *layout)
+                         mc_time version, const mc__row_layout *layout)
 {
     mc_buf_lit(&s->sql, "UPDATE ");
     mc_buf_str(&s->sql, write->model->physical);
     mc_buf_lit(&s->sql, " SET \"updated_at\" = ");
-    add_arg(s, mc_db_time(ctx->now));
+    add_arg(s, mc_db_time(version));
     for (size_t i = 0; i < write->count; i++) {
         mc_buf_lit(&s->sql, ", ");
         mc_buf_sql_ident(&s->sql, write->items[i].column->name);
@@ -275,18 +266,26 @@ static void write_update(statement *s, mc_ctx *ctx, const mc_dynamic_write *writ
     mc_buf_str(&s->sql, mc__row_layout_columns(layout));
 }
 
+/* Two changes within one microsecond, or a clock that was set back, are two versions still. */
+static mc_time next_version(mc_time now, mc_time version)
+{
+    return now > version ? now : version + 1;
+}
+
 mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write, mc_uuid id,
                           mc_code (*if_version)(void *user, mc_time version, mc_err *err),
                           void *if_version_user, mc_buf *out, mc_time *out_version, mc_err *err)
 {
     size_t start = out->len;
     mc__row_layout *layout;
+    mc__current current;
     bool is_found = false;
     statement s;
-    mc_code rc = MC_OK;
+    mc_time version;
+    mc_code rc = mc__current_load(self, ctx, write, id, &current, err);
 
-    if (if_version)
-        rc = check_version(self, ctx, write->model, id, if_version, if_version_user, err);
+    if (rc == MC_OK && if_version)
+        rc = if_version(if_version_user, current.version, err);
     if (rc == MC_OK && write->count == 0) /* nothing that may be written was given */
         return mc_dynamic_get(self, ctx, write->model, id, out, out_version, err);
     if (rc == MC_OK)
@@ -300,13 +299,21 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
         rc = statement_init(&s, ctx, write->count + 3, err);
     if (rc != MC_OK)
         return rc;
-    write_update(&s, ctx, write, id, layout);
+    version = next_version(ctx->now, current.version);
+    write_update(&s, ctx, write, id, version, layout);
     rc = run_returning(ctx, &s, layout, out, out_version, &is_found, err);
     if (rc != MC_OK)
         return translate(ctx, write->model, rc, err);
     if (!is_found)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
-    rc = mc__generation_grows(self, ctx, write->model, err);
+    rc = mc__dynamic_changed(self, ctx,
+                             &(mc_dynamic_change){.model = write->model,
+                                                  .id = id,
+                                                  .action = MC_DYNAMIC_UPDATED,
+                                                  .at = version,
+                                                  .fields = current.changed,
+                                                  .field_count = current.changed_count},
+                             err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_AFTER_UPDATE, id, write->input,
                            mc_str_slice(mc_buf_get(out), start, out->len), err);
@@ -340,7 +347,11 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
     if (rc == MC_OK && changed == 0)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
     if (rc == MC_OK)
-        rc = mc__generation_grows(self, ctx, model, err);
+        rc = mc__dynamic_changed(
+            self, ctx,
+            &(mc_dynamic_change){
+                .model = model, .id = id, .action = MC_DYNAMIC_DELETED, .at = ctx->now},
+            err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_AFTER_DELETE, id, NULL, MC_STR(""), err);
     return rc == MC_INVALID ? translate(ctx, model, rc, err) : rc;
