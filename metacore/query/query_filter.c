@@ -116,6 +116,11 @@ static mc_code compare(mc__query_builder *b, const mc_column *column, const char
     return mc__query_arg(b, value, err);
 }
 
+static bool is_text(const mc_column *column)
+{
+    return column->type == MC_COL_STRING || column->type == MC_COL_TEXT;
+}
+
 static bool is_whole_day(const mc_column *column, mc_str text)
 {
     return column->type == MC_COL_TIMESTAMP && text.len == MC_DATE_TEXT_LEN;
@@ -130,6 +135,8 @@ static mc_code compare_text(mc__query_builder *b, const mc_column *column, opera
     mc_db_value value;
     mc_code rc;
 
+    if (!is_text(column))
+        text = mc_str_trim(text);
     if (!mc_query_value(b->ctx->arena, column, text, &value))
         return mismatch(column, text, err);
     if (!is_whole_day(column, text))
@@ -173,28 +180,46 @@ static mc_code range(mc__query_builder *b, const mc_column *column, mc_str value
                    err);
 }
 
+static mc_code write_item(mc__query_builder *b, const mc_column *column, mc_str item, size_t count,
+                          mc_err *err)
+{
+    mc_db_value value;
+
+    if (count == MC_QUERY_IN_MAX)
+        return mc_fail(err, MC_INVALID, "f_%.*s: more than %d values", MC_FMT(column->name),
+                       MC_QUERY_IN_MAX);
+    if (column->type == MC_COL_TIMESTAMP) { /* a day is a range */
+        mc_code rc;
+
+        mc_buf_str(&b->where, count ? MC_STR(" OR (") : MC_STR("("));
+        rc = compare_text(b, column, OP_EQ, item, err);
+        mc_buf_char(&b->where, ')');
+        return rc;
+    }
+    if (!mc_query_value(b->ctx->arena, column, item, &value))
+        return mismatch(column, item, err);
+    if (count)
+        mc_buf_lit(&b->where, ", ");
+    return mc__query_arg(b, value, err);
+}
+
 static mc_code one_of(mc__query_builder *b, const mc_column *column, bool is_negated, mc_str list,
                       mc_err *err)
 {
     size_t count = 0;
-    mc_db_value value;
     mc_str item;
     mc_code rc = MC_OK;
 
-    mc_buf_sql_ident(&b->where, column->name);
-    mc_buf_str(&b->where, is_negated ? MC_STR(" NOT IN (") : MC_STR(" IN ("));
+    if (column->type == MC_COL_TIMESTAMP) {
+        mc_buf_str(&b->where, is_negated ? MC_STR("NOT (") : MC_STR("("));
+    } else {
+        mc_buf_sql_ident(&b->where, column->name);
+        mc_buf_str(&b->where, is_negated ? MC_STR(" NOT IN (") : MC_STR(" IN ("));
+    }
     while (rc == MC_OK && mc_str_split(&list, ',', &item)) {
         item = mc_str_trim(item);
-        if (item.len == 0)
-            continue;
-        if (!mc_query_value(b->ctx->arena, column, item, &value))
-            return mismatch(column, item, err);
-        if (count == MC_QUERY_IN_MAX)
-            return mc_fail(err, MC_INVALID, "f_%.*s: more than %d values", MC_FMT(column->name),
-                           MC_QUERY_IN_MAX);
-        if (count++)
-            mc_buf_lit(&b->where, ", ");
-        rc = mc__query_arg(b, value, err);
+        if (item.len)
+            rc = write_item(b, column, item, count++, err);
     }
     mc_buf_char(&b->where, ')');
     if (rc == MC_OK && count == 0)
@@ -202,18 +227,23 @@ static mc_code one_of(mc__query_builder *b, const mc_column *column, bool is_neg
     return rc;
 }
 
+static bool is_moment(mc_str text)
+{
+    mc_time t;
+
+    return mc_date_parse(text, &t) || mc_time_parse(text, &t);
+}
+
 /* "2026-11-10_2026-11-20", as the browser's calendar sends it; either side may be open. */
 static bool split_days(const mc_column *column, mc_str value, mc_str *low, mc_str *high)
 {
     size_t at = mc_str_find_char(value, 0, '_');
-    mc_time day;
 
     if ((column->type != MC_COL_TIMESTAMP && column->type != MC_COL_DATE) || at == value.len)
         return false;
     *low = mc_str_slice(value, 0, at);
     *high = mc_str_slice(value, at + 1, value.len);
-    return (low->len == 0 || mc_date_parse(*low, &day)) &&
-           (high->len == 0 || mc_date_parse(*high, &day));
+    return (low->len == 0 || is_moment(*low)) && (high->len == 0 || is_moment(*high));
 }
 
 mc_code mc__query_filter(mc__query_builder *b, const mc_column *column, mc_str value, mc_err *err)
@@ -224,6 +254,8 @@ mc_code mc__query_filter(mc__query_builder *b, const mc_column *column, mc_str v
 
     if (value.len == 0 && !is_null && which != OP_IN && which != OP_NOT_IN && which != OP_RANGE)
         return MC_OK; /* "eq:" with nothing to compare to: no filter, as a cleared field sends it */
+    if (is_null && value.len)
+        return mc_fail(err, MC_INVALID, "f_%.*s: nothing may follow null:", MC_FMT(column->name));
     mc_buf_lit(&b->where, " AND ");
     if (which == OP_EQ && split_days(column, value, &low, &high))
         return between(b, column, low, high, err);

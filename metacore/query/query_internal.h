@@ -20,4 +20,7 @@ mc_code mc__query_contains(mc__query_builder *b, const mc_column *column, mc_str
 /* Writes " AND …" for one filter; value is trimmed and not empty. */
 mc_code mc__query_filter(mc__query_builder *b, const mc_column *column, mc_str value, mc_err *err);
 
+/* What a list is ordered by, down to the key. */
+void mc__query_write_order(const mc_query *query, mc_buf *out);
+
 #endif

@@ -33,7 +33,8 @@ static mc_code read_page(mc__query_builder *b, const mc_header *pairs, size_t co
         positive(find(pairs, count, MC_STR("per_page")), MC_QUERY_PER_PAGE, MC_QUERY_PER_PAGE_MAX);
     offset = (uint64_t)(b->out.page - 1) * b->out.per_page;
     if (offset > MC_QUERY_OFFSET_MAX)
-        return mc_fail(err, MC_INVALID, "page: beyond row %d", MC_QUERY_OFFSET_MAX);
+        return mc_fail(err, MC_INVALID, "page: beyond row %d; go on with cursor=<meta.next_cursor>",
+                       MC_QUERY_OFFSET_MAX);
     return MC_OK;
 }
 
@@ -46,25 +47,28 @@ static const mc_column *find_column(const mc_model *model, mc_str name)
     return column && !column->is_hidden ? column : NULL;
 }
 
+/* sortBy and order; a list of notifications is asked for with orderBy and orderDir. */
 static mc_code read_order(mc__query_builder *b, const mc_header *pairs, size_t count, mc_err *err)
 {
-    mc_str name = mc_str_trim(find(pairs, count, MC_STR("sortBy")));
-    bool is_ascending = mc_str_eq_nocase(find(pairs, count, MC_STR("order")), MC_STR("asc"));
-    const mc_column *column;
+    mc_str param = MC_STR("sortBy");
+    mc_str name = mc_str_trim(find(pairs, count, param));
+    mc_str direction = find(pairs, count, MC_STR("order"));
     mc_buf order;
 
-    mc_buf_init_arena(&order, b->ctx->arena, 0);
     if (name.len == 0) {
-        mc_buf_lit(&order, "\"created_at\" DESC, \"id\" DESC");
-    } else {
-        column = find_column(b->out.model, name);
-        if (!column || !column->is_sortable)
-            return mc_fail(err, MC_INVALID, "sortBy: cannot sort by \"%.*s\"",
-                           MC_FMT(mc_utf8_truncate(name, 64)));
-        mc_buf_sql_ident(&order, column->name);
-        mc_buf_str(&order,
-                   is_ascending ? MC_STR(" ASC, \"id\" ASC") : MC_STR(" DESC, \"id\" DESC"));
+        param = MC_STR("orderBy");
+        name = mc_str_trim(find(pairs, count, param));
     }
+    if (direction.len == 0)
+        direction = find(pairs, count, MC_STR("orderDir"));
+    b->out.sort = name.len ? find_column(b->out.model, name)
+                           : mc_model_find_column(b->out.model, MC_STR("created_at"));
+    if (!b->out.sort || !b->out.sort->is_sortable)
+        return mc_fail(err, MC_INVALID, "%.*s: cannot sort by \"%.*s\"", MC_FMT(param),
+                       MC_FMT(mc_utf8_truncate(name, 64)));
+    b->out.is_ascending = name.len && mc_str_eq_nocase(mc_str_trim(direction), MC_STR("asc"));
+    mc_buf_init_arena(&order, b->ctx->arena, 0);
+    mc__query_write_order(&b->out, &order);
     b->out.order = mc_buf_get(&order);
     return mc_buf_check(&order, "list", err);
 }
@@ -121,9 +125,9 @@ static mc_code read_search(mc__query_builder *b, const mc_header *pairs, size_t 
         mc_buf_str(&b->where, found++ ? MC_STR(" OR ") : MC_STR(" AND ("));
         rc = mc__query_contains(b, column, text, err);
     }
-    if (found)
-        mc_buf_char(&b->where, ')');
-    b->out.is_plain = b->out.is_plain && found == 0;
+    /* In no column at all it stands nowhere: that is no row, not every row. */
+    mc_buf_str(&b->where, found ? MC_STR(")") : MC_STR(" AND 1 = 0"));
+    b->out.is_plain = false;
     return rc;
 }
 
@@ -167,8 +171,9 @@ static mc_code write_scope(mc__query_builder *b, mc_err *err)
 mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect,
                        const mc_header *pairs, size_t pair_count, mc_query *out, mc_err *err)
 {
-    mc__query_builder b = {
-        .ctx = ctx, .dialect = dialect, .out = {.model = model, .is_plain = true}};
+    mc__query_builder b = {.ctx = ctx,
+                           .dialect = dialect,
+                           .out = {.model = model, .is_plain = true, .dialect = dialect}};
     mc_code rc;
 
     b.args = mc_arena_array(ctx->arena, mc_db_value, MC_QUERY_ARGS_MAX + 2);

@@ -62,6 +62,11 @@ static const struct {
     {"f_subject", "in: , ", NULL},
     {"f_subject", "NULL:", " AND \"subject\" IS NULL"},
     {"f_subject", "not_null:", " AND \"subject\" IS NOT NULL"},
+    {"f_subject", "NULL:x", NULL},
+    {"f_subject", "null", " AND \"subject\" = $2"},
+    {"f_subject", "unknown:x", " AND \"subject\" = $2"},
+    {"f_subject", "gt:", ""},
+    {"f_subject", "a_b", " AND \"subject\" = $2"},
     {"f_n", "5", " AND \"n\" = $2"},
     {"f_n", "5.5", NULL},
     {"f_n", "99999999999", NULL},
@@ -81,6 +86,16 @@ static const struct {
     {"f_due_at", "2026-11-10_", " AND \"due_at\" >= $2"},
     {"f_due_at", "2026-11-10", " AND \"due_at\" >= $2 AND \"due_at\" < $3"},
     {"f_due_at", "2026-11-10T10:00:00Z", " AND \"due_at\" = $2"},
+    {"f_due_at", "IN:2026-11-10,2026-11-12T00:00:00Z",
+     " AND ((\"due_at\" >= $2 AND \"due_at\" < $3) OR (\"due_at\" = $4))"},
+    {"f_due_at", "NOT_IN:2026-11-10", " AND NOT ((\"due_at\" >= $2 AND \"due_at\" < $3))"},
+    {"f_due_at", "2026-11-10T08:00:00Z_2026-11-10T09:00:00Z",
+     " AND \"due_at\" >= $2 AND \"due_at\" <= $3"},
+    {"f_due_at", "_", NULL},
+    {"f_due_at", "2026-11-10_x", NULL},
+    {"f_due_at", "gt:2026-11-10", " AND \"due_at\" >= $2"},
+    {"f_due_at", "lt:2026-11-10", " AND \"due_at\" < $2"},
+    {"f_due_at", "range:2026-11-10,2026-11-11", " AND \"due_at\" >= $2 AND \"due_at\" < $3"},
     {"f_due_at", "2026-02-30", NULL},
     {"f_due_at", "yesterday", NULL},
     {"f_day", "2026-11-10_2026-11-20", " AND \"day\" >= $2 AND \"day\" <= $3"},
@@ -129,7 +144,9 @@ MC_TEST("pages, order and search are read as the contract says")
         {"per_page", "20", 1, 20, "\"created_at\" DESC, \"id\" DESC"},
         {"per_page", "99999999999999999999", 1, 15, "\"created_at\" DESC, \"id\" DESC"},
         {"per_page", "500", 1, 200, "\"created_at\" DESC, \"id\" DESC"},
-        {"sortBy", "subject", 1, 15, "\"subject\" DESC, \"id\" DESC"},
+        {"orderBy", "created_at", 1, 15, "\"created_at\" DESC, \"id\" DESC"},
+        {"sortBy", "id", 1, 15, "\"id\" DESC"},
+        {"sortBy", "subject", 1, 15, "\"subject\" DESC, \"created_at\" DESC, \"id\" DESC"},
     };
     mc_query query;
     mc_err err;
@@ -155,7 +172,7 @@ MC_TEST("pages, order and search are read as the contract says")
     MC_EXPECT_Z(query.where,
                 SCOPE " AND (mc_contains(\"body\", $2) OR mc_contains(\"subject\", $3))");
     MC_EXPECT_Z(query.args[1].as.text, "a%b");
-    MC_EXPECT_Z(query.order, "\"n\" ASC, \"id\" ASC");
+    MC_EXPECT_Z(query.order, "\"n\" ASC, \"created_at\" ASC, \"id\" ASC");
     MC_CASE("search in one column, and in none that is known");
     MC_EXPECT_OK(mc_query_parse(&ctx, model, MC_DB_SQLITE,
                                 (mc_header[]){{MC_STR_INIT("search"), MC_STR_INIT("a")},
@@ -163,6 +180,12 @@ MC_TEST("pages, order and search are read as the contract says")
                                 2, &query, &err),
                  &err);
     MC_EXPECT_Z(query.where, SCOPE " AND (mc_contains(\"body\", $2))");
+    MC_EXPECT_OK(mc_query_parse(&ctx, model, MC_DB_SQLITE,
+                                (mc_header[]){{MC_STR_INIT("search"), MC_STR_INIT("a")},
+                                              {MC_STR_INIT("search_columns"), MC_STR_INIT("n")}},
+                                2, &query, &err),
+                 &err);
+    MC_EXPECT_Z(query.where, SCOPE " AND 1 = 0");
     MC_EXPECT_EQ(mc_query_parse(&ctx, model, MC_DB_SQLITE,
                                 &(mc_header){MC_STR_INIT("search_columns"), MC_STR_INIT("hidden")},
                                 1, &query, &err),
