@@ -142,16 +142,30 @@ MC_API MC_MUST_USE mc_code mc_dynamic_get(mc_dynamic *self, mc_ctx *ctx, const m
                                           mc_err *err);
 
 typedef struct mc_dynamic_page {
-    int64_t total;
+    int64_t total; /* with has_total */
     uint32_t page;
     uint32_t per_page;
     int64_t last_page;
+    bool has_total;     /* not with count=none */
+    bool has_more;      /* rows after these */
+    mc_str next_cursor; /* where they begin; empty: nowhere, or at a value no cursor can hold */
 } mc_dynamic_page;
 
-/** One page as a JSON array onto out, and how many rows there are: of one snapshot. */
+/**
+ * One page as a JSON array onto out, and how many rows there are: of one snapshot.
+ *
+ * pairs  list parameters (query.h), and
+ *        cursor   the last page's next_cursor; goes before page
+ *        count    exact (when absent), or none: no total
+ *        fields   a,b: only these columns; id always, hidden ones never
+ */
 MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                                            const mc_header *pairs, size_t pair_count, mc_buf *out,
                                            mc_dynamic_page *out_page, mc_err *err);
+
+/** The page as the meta of an answer: {"total","page","per_page","last_page","has_more",
+ *  "next_cursor"}, total and last_page only where they were counted. */
+MC_API void mc_dynamic_page_write(const mc_dynamic_page *page, mc_buf *out);
 
 /* ---- writing ---- */
 

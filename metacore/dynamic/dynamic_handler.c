@@ -34,8 +34,7 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     const mc_model *model;
     mc_dynamic_page page;
-    mc_str meta;
-    mc_buf *out;
+    mc_buf *out, meta;
     mc_code rc = open_model(req, user, MC_STR("read"), &model, err);
 
     if (rc == MC_OK)
@@ -47,10 +46,10 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
                          &page, err);
     if (rc != MC_OK)
         return rc;
-    meta = mc_str_printf(
-        mc_http_ctx(req)->arena, "{\"total\":%lld,\"page\":%u,\"per_page\":%u,\"last_page\":%lld}",
-        (long long)page.total, page.page, page.per_page, (long long)page.last_page);
-    return mc_http_ok_end(res, meta, err);
+    mc_buf_init_arena(&meta, mc_http_ctx(req)->arena, 0);
+    mc_dynamic_page_write(&page, &meta);
+    rc = mc_buf_check(&meta, "list", err);
+    return rc == MC_OK ? mc_http_ok_end(res, mc_buf_get(&meta), err) : rc;
 }
 
 /* GET /dynamic/:model/:id */

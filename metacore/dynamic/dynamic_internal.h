@@ -66,6 +66,11 @@ typedef struct mc__row_layout mc__row_layout;
 /* The columns of a SELECT or RETURNING, and how a row of them becomes JSON. */
 mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                            mc__row_layout **out, mc_err *err);
+/* The same for the columns named in fields ("a,b"; empty: all), id among them. INVALID: one that
+ * is hidden or unknown. mc__row_cell and mc__row_version want a layout of all. */
+mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
+                               mc__row_layout **out, mc_err *err);
+size_t mc__row_layout_column_count(const mc__row_layout *layout); /* of its SELECT */
 mc_str mc__row_layout_columns(const mc__row_layout *layout);
 void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out);
 mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows);
@@ -86,6 +91,9 @@ mc_code mc__current_load(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *
 /* After each write of a row, in its transaction; org_id and actor_id are ctx's. */
 mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_change *change,
                             mc_err *err);
+
+/* The first value of name that is not empty, or empty. */
+mc_str mc__pair_find(const mc_header *pairs, size_t count, mc_str name);
 
 /* dynamic_refs.c */
 /* The table, and a column fit for people, that ref points to; false when nobody knows it. */

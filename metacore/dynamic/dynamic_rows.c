@@ -2,6 +2,8 @@
 /* Rows straight from columns to JSON: keys sorted, numbers as they are stored. */
 #include "metacore/dynamic/dynamic_internal.h"
 
+#include "metacore/base/utf8.h"
+
 /* One member of the object, in its sorted place. */
 typedef struct member {
     mc_str key;
@@ -15,7 +17,8 @@ struct mc__row_layout {
     mc_str columns;
     member *members;
     size_t member_count;
-    size_t updated_at; /* its place in the SELECT */
+    size_t column_count; /* of the SELECT */
+    size_t updated_at;   /* its place in the SELECT */
     mc_db_dialect dialect;
 };
 
@@ -59,30 +62,93 @@ static void insert_sorted(mc__row_layout *layout, member fresh)
     layout->members[i] = fresh;
 }
 
-static void add_siblings(mc_dynamic *self, mc__row_layout *layout, mc_buf *columns)
+/* ---- which columns ---- */
+
+static bool is_named(mc_str fields, mc_str name)
+{
+    mc_str item;
+
+    while (mc_str_split(&fields, ',', &item)) {
+        if (mc_str_eq(mc_str_trim(item), name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_selected(mc_str fields, const mc_column *column)
+{
+    return fields.len == 0 || mc_str_eq(column->name, MC_STR("id")) ||
+           is_named(fields, column->name);
+}
+
+static mc_code check_fields(const mc_model *model, mc_str fields, mc_err *err)
+{
+    mc_str item;
+
+    while (mc_str_split(&fields, ',', &item)) {
+        const mc_column *column;
+
+        item = mc_str_trim(item);
+        column = mc_model_find_column(model, item);
+        if (item.len && (!column || column->is_hidden))
+            return mc_fail(err, MC_INVALID, "fields: unknown column \"%.*s\"",
+                           MC_FMT(mc_utf8_truncate(item, 64)));
+    }
+    return MC_OK;
+}
+
+/* ---- the layout ---- */
+
+static void add_columns(mc__row_layout *layout, mc_str fields, mc_buf *columns)
 {
     const mc_model *model = layout->model;
-    size_t next = model->column_count;
+
+    for (size_t i = 0; i < model->column_count; i++) {
+        const mc_column *column = &model->columns[i];
+
+        if (!is_selected(fields, column))
+            continue;
+        if (layout->member_count)
+            mc_buf_lit(columns, ", ");
+        mc_buf_sql_ident(columns, column->name);
+        if (mc_str_eq(column->name, MC_STR("updated_at")))
+            layout->updated_at = layout->member_count;
+        layout->members[layout->member_count] =
+            (member){.key = column->name, .column = column, .at = layout->member_count};
+        layout->member_count++;
+    }
+    layout->column_count = layout->member_count;
+}
+
+static void add_siblings(mc_dynamic *self, mc__row_layout *layout, mc_str fields, mc_buf *columns)
+{
+    const mc_model *model = layout->model;
+    size_t at = 0;
 
     for (size_t i = 0; i < model->column_count; i++) {
         const mc_column *column = &model->columns[i];
         mc_str key = sibling_key(model, column), table, label;
         bool soft_delete;
 
-        if (key.len == 0 || !mc__ref_target(self, column->ref, &table, &label, &soft_delete))
+        if (!is_selected(fields, column))
             continue;
-        write_label_query(columns, model, column, table, label, soft_delete);
-        insert_sorted(layout, (member){.key = key, .at = next++, .id_at = i});
+        if (key.len && mc__ref_target(self, column->ref, &table, &label, &soft_delete)) {
+            write_label_query(columns, model, column, table, label, soft_delete);
+            insert_sorted(layout, (member){.key = key, .at = layout->column_count++, .id_at = at});
+        }
+        at++;
     }
 }
 
-mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
-                           mc__row_layout **out, mc_err *err)
+mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
+                               mc__row_layout **out, mc_err *err)
 {
     mc__row_layout *layout = mc_arena_object(ctx->arena, mc__row_layout);
     mc_buf columns;
-    mc_code rc;
+    mc_code rc = check_fields(model, fields, err);
 
+    if (rc != MC_OK)
+        return rc;
     if (!layout)
         return mc_fail(err, MC_NO_MEMORY, "row");
     layout->model = model;
@@ -90,21 +156,26 @@ mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
     layout->members = mc_arena_array(ctx->arena, member, 2 * model->column_count);
     if (!layout->members)
         return mc_fail(err, MC_NO_MEMORY, "row");
-    for (size_t i = 0; i < model->column_count; i++) {
-        layout->members[layout->member_count++] =
-            (member){.key = model->columns[i].name, .column = &model->columns[i], .at = i};
-        if (mc_str_eq(model->columns[i].name, MC_STR("updated_at")))
-            layout->updated_at = i;
-    }
     mc_buf_init_arena(&columns, ctx->arena, 0);
-    mc_buf_str(&columns, mc_z(model->select_list));
-    add_siblings(self, layout, &columns);
+    add_columns(layout, fields, &columns);
+    add_siblings(self, layout, fields, &columns);
     rc = mc_buf_check(&columns, "row", err);
     if (rc != MC_OK)
         return rc;
     layout->columns = mc_buf_get(&columns);
     *out = layout;
     return MC_OK;
+}
+
+mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                           mc__row_layout **out, mc_err *err)
+{
+    return mc__row_layout_project(self, ctx, model, MC_STR(""), out, err);
+}
+
+size_t mc__row_layout_column_count(const mc__row_layout *layout)
+{
+    return layout->column_count;
 }
 
 mc_str mc__row_layout_columns(const mc__row_layout *layout)
