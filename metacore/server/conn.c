@@ -63,6 +63,8 @@ void mc__conn_close(mc__conn *conn)
     mc__timer_clear(conn);
     if (conn->exchange && conn->state == MC__CONN_HANDLING)
         conn->exchange->conn = NULL; /* its handler still has it; answered, it is recycled */
+    else if (conn->exchange && conn->state == MC__CONN_STREAMING)
+        mc__stream_cut(conn->exchange);
     else if (conn->exchange)
         mc__exchange_recycle(conn->exchange);
     conn->exchange = NULL;
@@ -147,6 +149,24 @@ static void answer_is_out(mc__conn *conn)
     mc__conn_set_interest(conn, true, false);
 }
 
+void mc__conn_answer_done(mc__conn *conn)
+{
+    answer_is_out(conn);
+    if (conn->state == MC__CONN_HEAD)
+        process_input(conn);
+}
+
+void mc__conn_advance(mc__conn *conn, size_t n)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t part = n < conn->out[i].iov_len ? n : conn->out[i].iov_len;
+
+        conn->out[i].iov_base = (char *)conn->out[i].iov_base + part;
+        conn->out[i].iov_len -= part;
+        n -= part;
+    }
+}
+
 static void flush(mc__conn *conn)
 {
     while (conn->out[0].iov_len + conn->out[1].iov_len > 0) {
@@ -162,13 +182,7 @@ static void flush(mc__conn *conn)
             mc__conn_set_interest(conn, false, true);
             return;
         }
-        for (int i = 0; i < 2; i++) {
-            size_t part = (size_t)n < conn->out[i].iov_len ? (size_t)n : conn->out[i].iov_len;
-
-            conn->out[i].iov_base = (char *)conn->out[i].iov_base + part;
-            conn->out[i].iov_len -= part;
-            n -= (ssize_t)part;
-        }
+        mc__conn_advance(conn, (size_t)n);
     }
     answer_is_out(conn);
 }
@@ -239,6 +253,11 @@ static void dispatch(mc__conn *conn)
     mc_server *server = conn->loop->server;
 
     x->message.body = mc_buf_get(&x->body);
+    x->message.is_body_in_file = x->spool_fd >= 0;
+    x->message.body_fd = x->spool_fd;
+    x->message.body_size = x->body_got;
+    if (x->spool_fd >= 0)
+        mc__spool_rewind(x);
     conn->state = MC__CONN_HANDLING;
     mc__timer_clear(conn);
     conn->loop->open_exchanges++;
@@ -297,6 +316,10 @@ static bool admit(mc__conn *conn, const mc__http1_head *head)
         return false;
     }
     x->chunked.room = admission.max_body_bytes;
+    if (admission.to_file && (head->is_chunked || head->length > 0) && !mc__spool_open(x)) {
+        refuse(conn, 507, "there is no room for the body now");
+        return false;
+    }
     return true;
 }
 
@@ -381,6 +404,7 @@ static void take_body(mc__conn *conn)
     mc__http1_refusal r = {0, NULL};
     bool is_over;
 
+    x->body_got -= x->body.len;
     if (x->is_chunked) {
         r = mc__chunked_read(&x->chunked, &in, &x->body, &is_over);
     } else {
@@ -393,6 +417,9 @@ static void take_body(mc__conn *conn)
         if (mc_buf_failed(&x->body))
             r = (mc__http1_refusal){503, "out of memory"};
     }
+    x->body_got += x->body.len;
+    if (x->spool_fd >= 0 && !mc__spool_write(x) && r.status == 0)
+        r = (mc__http1_refusal){507, "there is no room for the body now"};
     drop_input(conn, conn->in_len - in.len);
     if (r.status)
         refuse(conn, r.status, r.why);
@@ -443,6 +470,12 @@ static void swallow(mc__conn *conn)
         mc__conn_close(conn);
 }
 
+static bool is_answering(const mc__conn *conn)
+{
+    return conn->state == MC__CONN_HANDLING || conn->state == MC__CONN_WRITING ||
+           conn->state == MC__CONN_STREAMING;
+}
+
 static void read_some(mc__conn *conn)
 {
     char *buf = conn->loop->read_buf;
@@ -452,7 +485,9 @@ static void read_some(mc__conn *conn)
         return;
     if (n == 0) {
         /* With a request out, its answer may still be wanted: the client closed its half only. */
-        if (conn->state == MC__CONN_HANDLING || conn->state == MC__CONN_WRITING) {
+        if (conn->state == MC__CONN_STREAMING && mc__stream_is_endless(conn->exchange->stream)) {
+            mc__conn_close(conn);
+        } else if (is_answering(conn)) {
             conn->wants_eof = true;
             conn->keep_alive = false;
             mc__conn_set_interest(conn, false, conn->is_flushing);
@@ -465,7 +500,7 @@ static void read_some(mc__conn *conn)
         mc__conn_close(conn);
         return;
     }
-    if (conn->state == MC__CONN_HANDLING || conn->state == MC__CONN_WRITING)
+    if (is_answering(conn))
         mc__conn_set_interest(conn, false, conn->is_flushing);
     else
         process_input(conn);
@@ -510,6 +545,8 @@ void mc__conn_event(mc__conn *conn, uint32_t events)
         if (conn->state == MC__CONN_HEAD)
             process_input(conn);
     }
+    if ((events & EPOLLOUT) && conn->state == MC__CONN_STREAMING)
+        mc__stream_flush(conn);
     if ((events & EPOLLIN) && conn->state != MC__CONN_CLOSED && conn->is_reading)
         read_some(conn);
 }
@@ -517,7 +554,7 @@ void mc__conn_event(mc__conn *conn, uint32_t events)
 /* A body may take longer than its deadline while it comes at the least rate. */
 static bool is_body_in_time(mc__conn *conn)
 {
-    size_t got = conn->exchange ? conn->exchange->body.len : 0;
+    uint64_t got = conn->exchange ? conn->exchange->body_got : 0;
     int64_t extra_us, end_us;
 
     if (got <= BODY_FREE_BYTES)
@@ -539,6 +576,9 @@ void mc__conn_timeout(mc__conn *conn)
         break;
     case MC__CONN_HEAD:
         refuse(conn, 408, "the request did not come in time");
+        break;
+    case MC__CONN_STREAMING:
+        mc__stream_timeout(conn);
         break;
     default:
         mc__conn_close(conn);

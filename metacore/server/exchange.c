@@ -36,6 +36,7 @@ mc_exchange *mc__exchange_new(mc__conn *conn)
             return NULL;
         }
         x->loop = loop;
+        x->spool_fd = -1;
         mc_buf_init(&x->body, 0); /* the head's admission limits it */
     }
     x->next = NULL;
@@ -47,6 +48,8 @@ mc_exchange *mc__exchange_new(mc__conn *conn)
 
 static void exchange_free(mc_exchange *x)
 {
+    mc__stream_free(x->stream);
+    mc__spool_close(x);
     mc_buf_deinit(&x->body);
     mc_arena_free(x->arena);
     free(x);
@@ -68,6 +71,9 @@ void mc__exchange_recycle(mc_exchange *x)
 
     if (x->conn)
         x->conn->exchange = NULL;
+    mc__stream_free(x->stream);
+    x->stream = NULL;
+    mc__spool_close(x);
     if (loop->free_exchange_count >= FREE_EXCHANGES_MAX) {
         exchange_free(x);
         return;
@@ -80,7 +86,8 @@ void mc__exchange_recycle(mc_exchange *x)
     x->user = NULL;
     x->is_chunked = x->is_answered = false;
     x->chunked = (mc__chunked){0};
-    x->body_left = 0;
+    x->body_left = x->body_got = 0;
+    x->stream_end = MC__STREAM_OPEN;
     x->next = loop->free_exchanges;
     loop->free_exchanges = x;
     loop->free_exchange_count++;

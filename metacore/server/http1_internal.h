@@ -67,6 +67,14 @@ mc__http1_refusal mc__chunked_read(mc__chunked *self, mc_str *in, mc_buf *out, b
 /* "HTTP/1.1 200 OK" and so on up to the empty line, onto out. */
 void mc__http1_write_head(mc_buf *out, const mc_answer *answer, mc_str date, mc_str server_name,
                           bool keep_alive, bool is_1_0);
+/* How a streamed body tells its end (RFC 9112 section 6.3). */
+typedef enum mc__framing { MC__FRAMING_LENGTH, MC__FRAMING_CHUNKED, MC__FRAMING_CLOSE } mc__framing;
+/* The same for a body that is still to be written. */
+void mc__http1_write_stream_head(mc_buf *out, const mc_answer *answer, mc__framing framing,
+                                 uint64_t length, mc_str date, mc_str server_name, bool keep_alive,
+                                 bool is_1_0);
+/* The line in front of a chunk of len bytes, below 2^32: eight digits and CRLF. */
+void mc__http1_chunk_head(char out[11], size_t len);
 const char *mc__http1_reason(int status);
 /* Whether an answer of this status never has a body (RFC 9110 section 6.4.1). */
 bool mc__http1_is_bodyless(int status);

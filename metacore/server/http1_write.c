@@ -10,6 +10,7 @@ const char *mc__http1_reason(int status)
         {200, "OK"},
         {201, "Created"},
         {204, "No Content"},
+        {206, "Partial Content"},
         {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
@@ -21,6 +22,7 @@ const char *mc__http1_reason(int status)
         {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
         {417, "Expectation Failed"},
         {422, "Unprocessable Content"},
         {426, "Upgrade Required"},
@@ -31,6 +33,7 @@ const char *mc__http1_reason(int status)
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
     };
 
     for (size_t i = 0; i < MC_LEN(reasons); i++) {
@@ -65,8 +68,7 @@ static void write_field(mc_buf *out, mc_str name, mc_str value)
     mc_buf_lit(out, "\r\n");
 }
 
-void mc__http1_write_head(mc_buf *out, const mc_answer *answer, mc_str date, mc_str server_name,
-                          bool keep_alive, bool is_1_0)
+static int write_start(mc_buf *out, const mc_answer *answer, mc_str date, mc_str server_name)
 {
     int status = answer->status >= 100 && answer->status <= 999 ? answer->status : 500;
 
@@ -83,14 +85,52 @@ void mc__http1_write_head(mc_buf *out, const mc_answer *answer, mc_str date, mc_
         if (is_safe(answer->headers[i].name) && is_safe(answer->headers[i].value))
             write_field(out, answer->headers[i].name, answer->headers[i].value);
     }
-    if (!mc__http1_is_bodyless(status)) {
-        mc_buf_lit(out, "Content-Length: ");
-        mc_buf_u64(out, answer->body.len);
-        mc_buf_lit(out, "\r\n");
-    }
+    return status;
+}
+
+static void write_length(mc_buf *out, uint64_t length)
+{
+    mc_buf_lit(out, "Content-Length: ");
+    mc_buf_u64(out, length);
+    mc_buf_lit(out, "\r\n");
+}
+
+static void write_end(mc_buf *out, bool keep_alive, bool is_1_0)
+{
     if (!keep_alive)
         mc_buf_lit(out, "Connection: close\r\n");
     else if (is_1_0)
         mc_buf_lit(out, "Connection: keep-alive\r\n");
     mc_buf_lit(out, "\r\n");
+}
+
+void mc__http1_write_head(mc_buf *out, const mc_answer *answer, mc_str date, mc_str server_name,
+                          bool keep_alive, bool is_1_0)
+{
+    int status = write_start(out, answer, date, server_name);
+
+    if (!mc__http1_is_bodyless(status))
+        write_length(out, answer->body.len);
+    write_end(out, keep_alive, is_1_0);
+}
+
+void mc__http1_write_stream_head(mc_buf *out, const mc_answer *answer, mc__framing framing,
+                                 uint64_t length, mc_str date, mc_str server_name, bool keep_alive,
+                                 bool is_1_0)
+{
+    (void)write_start(out, answer, date, server_name);
+    if (framing == MC__FRAMING_LENGTH)
+        write_length(out, length);
+    if (framing == MC__FRAMING_CHUNKED)
+        mc_buf_lit(out, "Transfer-Encoding: chunked\r\n");
+    write_end(out, keep_alive, is_1_0);
+}
+
+void mc__http1_chunk_head(char out[11], size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = 0; i < 8; i++)
+        out[i] = digits[(len >> (28 - 4 * i)) & 15];
+    memcpy(out + 8, "\r\n", 3);
 }

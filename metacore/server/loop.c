@@ -138,6 +138,50 @@ void mc__loop_post(mc_exchange *x)
         mc__loop_wake(loop);
 }
 
+void mc__loop_post_stream(mc_exchange *x, mc__stream_end end)
+{
+    mc__loop *loop = x->loop;
+    bool must_wake;
+
+    mc_mutex_lock(&loop->mu);
+    if (end != MC__STREAM_OPEN)
+        x->stream_end = end; /* seen by the loop from its list alone: then nobody else has x */
+    if (!x->is_stream_posted) {
+        x->is_stream_posted = true;
+        x->next_stream = loop->streams;
+        loop->streams = x;
+    }
+    must_wake = !loop->is_woken;
+    loop->is_woken = true;
+    mc_mutex_unlock(&loop->mu);
+    if (must_wake)
+        mc__loop_wake(loop);
+}
+
+static mc_exchange *take_stream(mc__loop *loop, mc__stream_end *out_end)
+{
+    mc_exchange *x;
+
+    mc_mutex_lock(&loop->mu);
+    x = loop->streams;
+    if (x) {
+        loop->streams = x->next_stream;
+        x->is_stream_posted = false;
+        *out_end = x->stream_end;
+    }
+    mc_mutex_unlock(&loop->mu);
+    return x;
+}
+
+static void empty_streams(mc__loop *loop)
+{
+    mc__stream_end end = MC__STREAM_OPEN;
+    mc_exchange *x = take_stream(loop, &end);
+
+    for (; x; x = take_stream(loop, &end))
+        mc__stream_event(x, end);
+}
+
 static void empty_inbox(mc__loop *loop)
 {
     mc_exchange *newest, *oldest = NULL;
@@ -164,6 +208,7 @@ static void empty_inbox(mc__loop *loop)
         x->next = NULL;
         mc__conn_answered(x);
     }
+    empty_streams(loop);
 }
 
 /* ---- the loop ---- */
@@ -213,7 +258,8 @@ static bool wind_down(mc__loop *loop)
     while (conn) {
         mc__conn *next = conn->next;
 
-        if (is_late || conn->state == MC__CONN_IDLE || conn->state == MC__CONN_HANDSHAKE)
+        if (is_late || conn->state == MC__CONN_IDLE || conn->state == MC__CONN_HANDSHAKE ||
+            (conn->state == MC__CONN_STREAMING && mc__stream_is_endless(conn->exchange->stream)))
             mc__conn_close(conn);
         conn = next;
     }
@@ -298,7 +344,8 @@ void mc__loop_deinit(mc__loop *loop)
     while (loop->conns)
         mc__conn_close(loop->conns);
     free_closed(loop);
-    mc__exchanges_free(loop->inbox); /* answered after the loop's end */
+    empty_streams(loop);             /* ended after the loop's end */
+    mc__exchanges_free(loop->inbox); /* answered after it */
     mc__exchanges_free(loop->free_exchanges);
     if (loop->epoll_fd >= 0)
         (void)close(loop->epoll_fd);

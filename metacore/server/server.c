@@ -13,6 +13,9 @@
 #define BODY_TIMEOUT_MS 10000
 #define IDLE_TIMEOUT_MS 75000
 #define WRITE_TIMEOUT_MS 30000
+#define HEARTBEAT_MS 15000
+#define WRITE_RATE_MIN 1024
+#define SPOOL_BYTES_MAX ((uint64_t)2 << 30)
 
 static size_t size_or(size_t value, size_t fallback)
 {
@@ -27,8 +30,8 @@ static int64_t time_or(int64_t value, int64_t fallback)
 static mc_code copy_config(mc_server *self, const mc_server_config *config, mc_err *err)
 {
     mc_server_config *own = &self->config;
-    mc_str *const texts[] = {&own->listen, &own->unix_path, &own->tls_cert_file, &own->tls_key_file,
-                             &own->server_name};
+    mc_str *const texts[] = {&own->listen,       &own->unix_path,   &own->tls_cert_file,
+                             &own->tls_key_file, &own->server_name, &own->spool_dir};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (!config->handler.on_request || !config->handler.on_refusal)
@@ -51,6 +54,9 @@ static mc_code copy_config(mc_server *self, const mc_server_config *config, mc_e
     own->body_timeout_ms = time_or(own->body_timeout_ms, BODY_TIMEOUT_MS);
     own->idle_timeout_ms = time_or(own->idle_timeout_ms, IDLE_TIMEOUT_MS);
     own->write_timeout_ms = time_or(own->write_timeout_ms, WRITE_TIMEOUT_MS);
+    own->heartbeat_ms = time_or(own->heartbeat_ms, HEARTBEAT_MS);
+    own->write_rate_min = own->write_rate_min ? own->write_rate_min : WRITE_RATE_MIN;
+    own->spool_max_bytes = own->spool_max_bytes ? own->spool_max_bytes : SPOOL_BYTES_MAX;
     self->loop_count = own->loops ? own->loops : (cores > 0 ? (unsigned)cores : 1);
     if (self->loop_count > MC__LOOPS_MAX)
         self->loop_count = MC__LOOPS_MAX;

@@ -41,7 +41,10 @@ typedef struct mc_message {
     mc_str query;             /* after '?', not decoded; empty when none */
     const mc_header *headers; /* names lower-cased */
     size_t header_count;
-    mc_str body;
+    mc_str body;          /* empty when it is in a file */
+    bool is_body_in_file; /* see mc_admission.to_file */
+    int body_fd;          /* then: readable, at its start, closed with the exchange */
+    uint64_t body_size;
     mc_str peer; /* the other side's address as text, without port */
     bool is_tls;
     bool is_head;
@@ -58,6 +61,7 @@ typedef struct mc_answer {
 /** What the head of a request is allowed to bring; asked before its body is read. */
 typedef struct mc_admission {
     size_t max_body_bytes; /* set to the server's default before the call */
+    bool to_file; /* set: the body goes to an unlinked file instead of memory; see body_fd */
     /* Set status to refuse at once: the answer below is sent and the connection closed. */
     mc_answer refuse;
 } mc_admission;
@@ -94,6 +98,12 @@ typedef struct mc_server_config {
                                   16 KiB/s; 0: 10000 */
     int64_t idle_timeout_ms;   /* between requests; 0: 75000 */
     int64_t write_timeout_ms;  /* without progress; 0: 30000 */
+    int64_t heartbeat_ms;      /* of streams that have one; 0: 15000 */
+    uint64_t write_rate_min;   /* bytes a second that a stream's client has to take, over each
+                                  write_timeout_ms in which it is waited for; 0: 1024 */
+    mc_str spool_dir;          /* where bodies of admission.to_file are; empty: the system's
+                                  folder for temporary files */
+    uint64_t spool_max_bytes;  /* of all of them together; 0: 2 GiB */
     mc_str tls_cert_file;      /* PEM chain; empty: no TLS */
     mc_str tls_key_file;
     mc_str server_name; /* the Server header; empty: none */

@@ -30,14 +30,15 @@ typedef struct mc__source {
 
 typedef enum mc__conn_state {
     MC__CONN_HANDSHAKE,
-    MC__CONN_IDLE,     /* nothing of the next request has come */
-    MC__CONN_HEAD,     /* part of its head */
-    MC__CONN_BODY,     /* its head, and part of its body */
-    MC__CONN_HANDLING, /* the handler has it */
-    MC__CONN_WRITING,  /* part of the answer is out */
-    MC__CONN_LINGER,   /* answered and shut down: swallows what is still coming, so that the
-                          answer is not lost to a reset (RFC 9112 section 9.6) */
-    MC__CONN_CLOSED    /* freed after the batch of events */
+    MC__CONN_IDLE,      /* nothing of the next request has come */
+    MC__CONN_HEAD,      /* part of its head */
+    MC__CONN_BODY,      /* its head, and part of its body */
+    MC__CONN_HANDLING,  /* the handler has it */
+    MC__CONN_WRITING,   /* part of the answer is out */
+    MC__CONN_STREAMING, /* its answer is a stream: stream.c */
+    MC__CONN_LINGER,    /* answered and shut down: swallows what is still coming, so that the
+                           answer is not lost to a reset (RFC 9112 section 9.6) */
+    MC__CONN_CLOSED     /* freed after the batch of events */
 } mc__conn_state;
 
 /* One deadline class: connections in the order in which their time runs out. */
@@ -51,6 +52,7 @@ enum {
     MC__TIMER_IDLE,
     MC__TIMER_WRITE,
     MC__TIMER_LINGER,
+    MC__TIMER_STREAM,
     MC__TIMER_COUNT
 };
 
@@ -78,8 +80,19 @@ struct mc__conn {
     struct iovec out[2]; /* what is left of the answer */
 };
 
+/* How far a stream's writer is. */
+typedef enum mc__stream_end {
+    MC__STREAM_OPEN,
+    MC__STREAM_FINISHED,
+    MC__STREAM_ABORTED
+} mc__stream_end;
+
 struct mc_exchange {
-    mc_exchange *next; /* in the free list or the inbox */
+    mc_exchange *next;        /* in the free list or the inbox */
+    mc_exchange *next_stream; /* in the loop's streams; guarded by its mu, as the next two */
+    bool is_stream_posted;
+    mc__stream_end stream_end;
+    struct mc_stream *stream; /* NULL: answered whole */
     mc__loop *loop;
     mc__conn *conn; /* NULL: the client is gone; the loop thread's */
     mc_arena *arena;
@@ -93,6 +106,8 @@ struct mc_exchange {
     bool is_local;
     bool is_answered; /* synchronously, inside on_request */
     uint64_t body_left;
+    uint64_t body_got;
+    int spool_fd; /* the body's file, or -1 */
     mc_answer answer;
 };
 
@@ -118,8 +133,9 @@ struct mc__loop {
     int spare_fd;            /* given up to accept and refuse when descriptors have run out */
 
     mc_mutex mu;
-    mc_exchange *inbox; /* answered elsewhere, newest first; guarded by mu */
-    bool is_woken;      /* guarded by mu */
+    mc_exchange *inbox;   /* answered elsewhere, newest first; guarded by mu */
+    mc_exchange *streams; /* with something new to send; guarded by mu */
+    bool is_woken;        /* guarded by mu */
 };
 
 struct mc_server {
@@ -131,6 +147,7 @@ struct mc_server {
     atomic_uint connections;
     atomic_bool is_stopping;
     atomic_llong stop_deadline_us;
+    atomic_ullong spooled;  /* bytes of bodies in files now */
     _Atomic(SSL_CTX *) tls; /* replaced by reload; old ones live on in their connections */
     SSL_CTX **retired;      /* by reload; freed with the server */
     size_t retired_count;
@@ -164,6 +181,7 @@ void mc__loop_deinit(mc__loop *loop);
 void *mc__loop_main(void *loop);
 void mc__loop_wake(mc__loop *loop);
 void mc__loop_post(mc_exchange *x); /* an answer from another thread */
+void mc__loop_post_stream(mc_exchange *x, mc__stream_end end);
 mc_str mc__loop_date(mc__loop *loop);
 void mc__conn_set_interest(mc__conn *conn, bool is_reading, bool is_flushing);
 
@@ -179,6 +197,25 @@ void mc__conn_timeout(mc__conn *conn);
 void mc__conn_close(mc__conn *conn);
 /* x was answered: by its handler just now, or in the inbox. */
 void mc__conn_answered(mc_exchange *x);
+
+/* n bytes of conn->out have been sent. */
+void mc__conn_advance(mc__conn *conn, size_t n);
+/* The whole answer is out: the exchange is over, the next request may be. */
+void mc__conn_answer_done(mc__conn *conn);
+
+/* stream.c; all but free on the loop's thread */
+void mc__stream_event(mc_exchange *x, mc__stream_end end);
+void mc__stream_flush(mc__conn *conn);
+void mc__stream_timeout(mc__conn *conn);
+void mc__stream_cut(mc_exchange *x);
+bool mc__stream_is_endless(const struct mc_stream *self);
+void mc__stream_free(struct mc_stream *self);
+
+/* spool.c: bodies in files. False: there is no room, or no file. */
+bool mc__spool_open(mc_exchange *x);
+bool mc__spool_write(mc_exchange *x); /* moves x->body there */
+void mc__spool_rewind(mc_exchange *x);
+void mc__spool_close(mc_exchange *x);
 
 /* exchange.c */
 mc_exchange *mc__exchange_new(mc__conn *conn);
