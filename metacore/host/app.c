@@ -312,6 +312,7 @@ static mc_code build_server(mc_app *app, mc_err *err)
                                .listen = app->config.listen,
                                .handler = mc_executor_handler(app->executor),
                                .loops = app->loops,
+                               .spool_dir = mc_z(app->dir.path),
                                .tls_cert_file = app->config.tls_cert_file,
                                .tls_key_file = app->config.tls_key_file,
                                .clock = app->config.clock};

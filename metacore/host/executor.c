@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metacore/host/executor.h"
-
-#include "metacore/base/pool.h"
-#include "metacore/base/sync.h"
+#include "metacore/host/executor_internal.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,35 +7,14 @@
 #define WORKER_QUEUE_MAX 1024
 #define RETRY_AFTER_S 1
 
-struct mc_executor {
-    mc_executor_config config;
-    mc_db_dialect dialect;
-    mc_pool *pool;
-    unsigned loop_count;
-    mc_db_conn **loop_conns; /* [loop], each its loop thread's own */
-};
-
-/* One request on its way; lives in its exchange's arena. */
-typedef struct work {
-    mc_executor *self;
-    mc_exchange *x;
-    mc_http_req req;
-    mc_http_res res;
-    mc_err err;
-    int64_t started_us;
-    bool is_identified; /* who, language and prepare are done */
-    union {
-        mc_job pool;
-        mc_db_job writer;
-    } job;
-} work;
+typedef mc__work work;
 
 /* A pool thread's own read-only connection; made by its first job, closed with the thread. */
 static _Thread_local mc_db_conn *worker_conn;
 
 /* ---- the end of a request ---- */
 
-static void log_request(const work *w)
+void mc__work_log(const mc__work *w)
 {
     const mc_message *message = w->req.message;
     int64_t duration_us = mc_clock_monotonic_us(w->self->config.clock) - w->started_us;
@@ -47,26 +23,36 @@ static void log_request(const work *w)
                 MC_KV_STR("path", message->path), MC_KV_I64("status", w->res.status),
                 MC_KV_I64("duration_us", duration_us),
                 MC_KV_STR("request_id", w->req.ctx.request_id));
+    if (w->res.stream && w->err.code != MC_OK) /* the client saw it break off */
+        mc_log_warn(w->self->config.log, "request.torn",
+                    MC_KV_STR("request_id", w->req.ctx.request_id), MC_KV_ERR("error", &w->err));
     if (w->res.status >= 500)
         mc_log_error(w->self->config.log, "request.failed",
                      MC_KV_STR("request_id", w->req.ctx.request_id), MC_KV_ERR("error", &w->err));
+}
+
+void mc__work_seal(mc__work *w)
+{
+    if (w->self->config.cors)
+        mc_http_cors_apply(w->self->config.cors, &w->req, &w->res);
+    mc_http_res_seal(&w->res, &w->req);
 }
 
 static void answer(work *w)
 {
     mc_answer out;
 
-    if (w->self->config.cors)
-        mc_http_cors_apply(w->self->config.cors, &w->req, &w->res);
-    mc_http_res_seal(&w->res, &w->req);
-    log_request(w);
+    mc__work_seal(w);
+    mc__work_log(w);
     out = mc_http_res_answer(&w->res);
     mc_exchange_answer(w->x, &out);
 }
 
-static void finish(work *w, mc_code rc)
+void mc__work_finish(mc__work *w, mc_code rc)
 {
     w->req.ctx.conn = NULL;
+    if (rc == MC_OK && w->res.stream)
+        rc = mc_fail(&w->err, MC_INTERNAL, "only a route that is MC_HTTP_LONG may stream");
     if (rc == MC_OK)
         rc = mc_http_res_finish(&w->res, &w->err);
     if (rc != MC_OK) {
@@ -90,7 +76,7 @@ static mc_code identify(work *w)
     return mc_auth_authenticate(w->self->config.auth, &w->req, &w->err);
 }
 
-static mc_code prepare(work *w)
+mc_code mc__work_prepare(mc__work *w)
 {
     const mc_http_route *route = w->req.match.route;
     mc_code rc;
@@ -132,7 +118,7 @@ static void written(mc_db_job *job, mc_code rc)
 
     if (rc != MC_OK)
         w->err = job->err;
-    finish(w, rc);
+    mc__work_finish(w, rc);
 }
 
 static void submit_write(work *w)
@@ -144,12 +130,12 @@ static void submit_write(work *w)
     w->req.ctx.conn = NULL; /* the writer brings its own */
     rc = mc_db_submit(w->self->config.db, &w->job.writer, &w->err);
     if (rc != MC_OK)
-        finish(w, rc);
+        mc__work_finish(w, rc);
 }
 
 /* ---- the pool ---- */
 
-static void worker_stop(void *user)
+void mc__worker_stop(void *user)
 {
     (void)user;
     if (worker_conn)
@@ -157,7 +143,7 @@ static void worker_stop(void *user)
     worker_conn = NULL;
 }
 
-static mc_code worker_run(work *w)
+mc_code mc__work_run(mc__work *w)
 {
     mc_code rc = MC_OK;
 
@@ -166,7 +152,7 @@ static mc_code worker_run(work *w)
     if (rc != MC_OK)
         return rc;
     w->req.ctx.conn = worker_conn;
-    rc = prepare(w);
+    rc = mc__work_prepare(w);
     if (rc != MC_OK)
         return rc;
     if (w->req.match.route->run != MC_HTTP_WRITE)
@@ -179,7 +165,7 @@ static void worker_job(mc_job *job)
 {
     work *w = mc_container_of(job, work, job.pool);
 
-    finish(w, worker_run(w));
+    mc__work_finish(w, mc__work_run(w));
 }
 
 static void submit_pool(work *w)
@@ -190,7 +176,7 @@ static void submit_pool(work *w)
     w->req.ctx.conn = NULL;
     rc = mc_pool_submit(w->self->pool, &w->job.pool, &w->err);
     if (rc != MC_OK)
-        finish(w, rc);
+        mc__work_finish(w, rc);
 }
 
 /* Whatever the abandoned run wrote is forgotten; its arena memory waits for the request's end. */
@@ -205,19 +191,41 @@ static void start_over_in_pool(work *w)
 
 /* ---- the loop ---- */
 
+/* Who it is decides whether it may wait in line at all. */
+static void submit_long(work *w)
+{
+    mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
+    mc_code rc = MC_OK;
+
+    if (w->self->dialect == MC_DB_SQLITE) {
+        w->req.ctx.conn = conn;
+        mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
+        rc = mc__work_prepare(w);
+        mc_db_conn_set_budget(conn, 0);
+    }
+    if (rc == MC_OK || rc == MC_INTERRUPTED)
+        mc__long_submit(w);
+    else
+        mc__work_finish(w, rc);
+}
+
 static void run_on_loop(work *w)
 {
     mc_http_run run = w->req.match.route->run;
     mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
     mc_code rc;
 
+    if (run == MC_HTTP_LONG) {
+        submit_long(w);
+        return;
+    }
     if (run == MC_HTTP_POOL || w->self->dialect != MC_DB_SQLITE) {
         submit_pool(w);
         return;
     }
     w->req.ctx.conn = conn;
     mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
-    rc = prepare(w);
+    rc = mc__work_prepare(w);
     if (rc == MC_OK && run == MC_HTTP_READ)
         rc = handle(w);
     mc_db_conn_set_budget(conn, 0);
@@ -226,7 +234,7 @@ static void run_on_loop(work *w)
     else if (rc == MC_OK && run == MC_HTTP_WRITE)
         submit_write(w);
     else
-        finish(w, rc);
+        mc__work_finish(w, rc);
 }
 
 /* No such route: a stranger learns nothing about which paths exist below /api. */
@@ -243,7 +251,7 @@ static void refuse_path(work *w)
     mc_db_conn_set_budget(conn, 0);
     w->req.ctx.conn = NULL;
     if (rc != MC_OK && rc != MC_INTERRUPTED) {
-        finish(w, rc);
+        mc__work_finish(w, rc);
         return;
     }
     mc_http_no_route(&w->res, &w->req);
@@ -288,6 +296,33 @@ static void on_request(void *user, mc_exchange *x)
         refuse_path(w);
 }
 
+/* Before a large body is read its sender must be somebody. */
+static void refuse_stranger(mc_executor *self, mc_exchange *x, const mc_http_match *match,
+                            mc_admission *admission)
+{
+    work *w = mc_arena_object(mc_exchange_arena(x), work);
+    mc_db_conn *conn = self->loop_conns[mc_exchange_loop(x)];
+    mc_code rc;
+
+    if (!w || (match->route->flags & (MC_HTTP_PUBLIC | MC_HTTP_LOCAL)))
+        return;
+    w->self = self;
+    mc_http_req_init(&w->req, mc_exchange_message(x), mc_exchange_arena(x));
+    mc_http_res_init(&w->res, mc_exchange_arena(x));
+    w->req.match = *match;
+    w->req.ctx.now = mc_clock_now(self->config.clock);
+    w->req.ctx.conn = conn;
+    (void)mc_http_request_id(&w->req); /* also kept in the ctx */
+    mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
+    rc = identify(w);
+    mc_db_conn_set_budget(conn, 0);
+    if (rc == MC_OK || rc == MC_INTERRUPTED)
+        return;
+    mc_http_error(&w->res, &w->req.ctx, &w->err);
+    mc__work_seal(w);
+    admission->refuse = mc_http_res_answer(&w->res);
+}
+
 static void on_head(void *user, mc_exchange *x, mc_admission *admission)
 {
     mc_executor *self = user;
@@ -298,6 +333,10 @@ static void on_head(void *user, mc_exchange *x, mc_admission *admission)
                         &match);
     if (match.route && match.route->max_body_bytes)
         admission->max_body_bytes = match.route->max_body_bytes;
+    if (match.route && (match.route->flags & MC_HTTP_BODY_FILE)) {
+        admission->to_file = true;
+        refuse_stranger(self, x, &match, admission);
+    }
 }
 
 static void on_refusal(void *user, mc_arena *arena, int status, mc_str message, mc_answer *out)
@@ -342,7 +381,7 @@ mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     mc_pool_config pool = {MC_POOL_CONFIG, .queue_max = WORKER_QUEUE_MAX, .name = "mc-worker",
-                           .thread_stop = worker_stop};
+                           .thread_stop = mc__worker_stop};
     mc_executor *self = calloc(1, sizeof(*self));
     mc_code rc;
 
@@ -351,6 +390,7 @@ mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_
     self->config = *config;
     self->dialect = mc_db_dialect_of(config->db);
     self->loop_count = config->loops;
+    mc_mutex_init(&self->mu);
     self->loop_conns = calloc(self->loop_count ? self->loop_count : 1, sizeof(mc_db_conn *));
     if (!self->loop_conns) {
         rc = mc_fail(err, MC_NO_MEMORY, "executor: %u loops", self->loop_count);
@@ -358,6 +398,8 @@ mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_
     }
     pool.threads = config->workers ? config->workers : (cores > 0 ? 2 * (unsigned)cores : 2);
     rc = mc_pool_new(&pool, &self->pool, err);
+    if (rc == MC_OK)
+        rc = mc__long_new(self, err);
     if (rc != MC_OK)
         goto fail;
     *out = self;
@@ -372,7 +414,9 @@ void mc_executor_free(mc_executor *self)
 {
     if (!self)
         return;
+    mc__long_free(self);
     mc_pool_free(self->pool);
+    mc_mutex_deinit(&self->mu);
     free(self->loop_conns);
     free(self);
 }

@@ -9,6 +9,7 @@
  *                 budget, and of a cheap refusal
  *   writer        handle of WRITE, in the group's transaction; answered after the commit
  *   pool          all of POOL; a READ that went over its budget, from the start
+ *   long pool     handle of LONG and the stream that it starts
  *
  * With PostgreSQL every route runs in the pool. A request holds at most one pool slot.
  *
@@ -38,8 +39,9 @@ typedef struct mc_executor_config {
     const mc_http_cors *cors; /* NULL: none */
     mc_log *log;              /* NULL: silent */
     mc_clock clock;
-    unsigned loops;   /* as the server's */
-    unsigned workers; /* pool threads; 0: two per core */
+    unsigned loops;        /* as the server's */
+    unsigned workers;      /* pool threads; 0: two per core */
+    unsigned long_workers; /* threads for MC_HTTP_LONG; 0: 8 */
 } mc_executor_config;
 #define MC_EXECUTOR_CONFIG .struct_size = sizeof(mc_executor_config)
 

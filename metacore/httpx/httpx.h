@@ -25,6 +25,7 @@
 #include "metacore/base/ctx.h"
 #include "metacore/base/err.h"
 #include "metacore/base/json.h"
+#include "metacore/base/sink.h"
 #include "metacore/base/str.h"
 #include "metacore/server/server.h"
 
@@ -45,16 +46,21 @@ typedef enum mc_http_run {
     MC_HTTP_READ = 1, /* bounded: on the loop, read-only connection, a budget of 2 ms; on
                          MC_INTERRUPTED it is run again in the pool */
     MC_HTTP_WRITE,    /* handle on the database's writer, answered after the commit */
-    MC_HTTP_POOL      /* may take long: a pool thread with a read-only connection */
+    MC_HTTP_POOL,     /* may take long: a pool thread with a read-only connection */
+    MC_HTTP_LONG      /* may take minutes (exports, imports, files): a thread of a pool of its own,
+                         of which one organization gets half at most; the only one that may
+                         stream */
 } mc_http_run;
 
 enum {
-    MC_HTTP_PUBLIC = 1 << 0,     /* no token needed */
-    MC_HTTP_NO_ORG = 1 << 1,     /* a user without organization may call it */
-    MC_HTTP_NO_STORE = 1 << 2,   /* the response carries tokens: Cache-Control: no-store */
-    MC_HTTP_LOCAL = 1 << 3,      /* only through the unix socket; elsewhere it does not exist */
-    MC_HTTP_QUERY_TOKEN = 1 << 4 /* "?token=" counts too: WebSockets and downloads, which cannot
-                                    set a header */
+    MC_HTTP_PUBLIC = 1 << 0,      /* no token needed */
+    MC_HTTP_NO_ORG = 1 << 1,      /* a user without organization may call it */
+    MC_HTTP_NO_STORE = 1 << 2,    /* the response carries tokens: Cache-Control: no-store */
+    MC_HTTP_LOCAL = 1 << 3,       /* only through the unix socket; elsewhere it does not exist */
+    MC_HTTP_QUERY_TOKEN = 1 << 4, /* "?token=" counts too: WebSockets and downloads, which cannot
+                                     set a header */
+    MC_HTTP_BODY_FILE = 1 << 5    /* the body comes in a file (mc_http_body_open); strangers are
+                                     refused before it is read */
 };
 
 typedef mc_code (*mc_http_fn)(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
@@ -178,16 +184,42 @@ MC_API MC_MUST_USE mc_code mc_http_multipart_parse(mc_arena *arena, mc_str conte
 MC_API MC_MUST_USE mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out,
                                              mc_err *err);
 
+/** A body as text, wherever it is. */
+typedef struct mc_http_body {
+    mc_str text;
+    void *map; /* the mapping, or NULL */
+} mc_http_body;
+
+/** The whole body; of a route with MC_HTTP_BODY_FILE its file, mapped: pages come and go with what
+ *  is read. Errors: IO, NO_MEMORY. */
+MC_API MC_MUST_USE mc_code mc_http_body_open(const mc_http_req *req, mc_http_body *out,
+                                             mc_err *err);
+/** What was read up to offset is not needed any more; the memory may go. */
+MC_API void mc_http_body_forget(const mc_http_body *body, size_t offset);
+MC_API void mc_http_body_close(mc_http_body *body);
+/** As mc_http_body_part, on an opened body. Errors: the same. */
+MC_API MC_MUST_USE mc_code mc_http_body_find_part(mc_http_req *req, const mc_http_body *body,
+                                                  mc_str name, mc_http_part *out, mc_err *err);
+
 /* ---- response ---- */
 
 #define MC_HTTP_RES_HEADERS_MAX 24
+
+/** Writes an answer's body piece by piece, after the handler has returned and on its thread. A
+ *  failure before the first bytes have left is answered as one; after that the connection breaks.
+ */
+typedef mc_code (*mc_http_stream_fn)(mc_http_req *req, mc_sink out, void *user, mc_err *err);
 
 struct mc_http_res {
     int status; /* 0: nothing was written yet */
     mc_header headers[MC_HTTP_RES_HEADERS_MAX];
     size_t header_count;
-    mc_buf body;         /* in the request's arena */
-    mc_code header_code; /* MC_OK, or why a header was dropped; see mc_http_res_finish */
+    mc_buf body;              /* in the request's arena */
+    mc_code header_code;      /* MC_OK, or why a header was dropped; see mc_http_res_finish */
+    mc_http_stream_fn stream; /* NULL: body is all */
+    void *stream_user;
+    bool has_length;
+    uint64_t length;
 };
 
 MC_API void mc_http_res_init(mc_http_res *res, mc_arena *arena);
@@ -212,6 +244,11 @@ MC_API MC_MUST_USE mc_code mc_http_ok_message(mc_http_res *res, int status, mc_s
                                               mc_err *err);
 /** A body of another type, copied or built by the caller onto &res->body. */
 MC_API void mc_http_content_type(mc_http_res *res, mc_str type);
+
+/** The body is what fn writes; of a route that is MC_HTTP_LONG. HEAD does not run it. */
+MC_API void mc_http_res_stream(mc_http_res *res, mc_http_stream_fn fn, void *user);
+/** The stream will be exactly so long. */
+MC_API void mc_http_res_stream_length(mc_http_res *res, uint64_t length);
 
 /** The one table from code to status. */
 MC_API int mc_http_status(mc_code code);

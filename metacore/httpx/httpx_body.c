@@ -84,7 +84,8 @@ mc_code mc_http_body_object(mc_http_req *req, const char *bad_message, const mc_
     return MC_OK;
 }
 
-mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out, mc_err *err)
+mc_code mc_http_body_find_part(mc_http_req *req, const mc_http_body *body, mc_str name,
+                               mc_http_part *out, mc_err *err)
 {
     const mc_http_part *parts;
     size_t count;
@@ -93,7 +94,7 @@ mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out, mc_e
 
     if (!find_content_type(req, &type))
         return mc_fail(err, MC_UNSUPPORTED, "unsupported media type: send multipart/form-data");
-    rc = mc_http_multipart_parse(req->ctx.arena, type, req->message->body, &parts, &count, err);
+    rc = mc_http_multipart_parse(req->ctx.arena, type, body->text, &parts, &count, err);
     if (rc != MC_OK)
         return rc;
     for (size_t i = 0; i < count; i++) {
@@ -103,4 +104,9 @@ mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out, mc_e
         }
     }
     return mc_fail(err, MC_NOT_FOUND, "no part called \"%.*s\"", MC_FMT(name));
+}
+
+mc_code mc_http_body_part(mc_http_req *req, mc_str name, mc_http_part *out, mc_err *err)
+{
+    return mc_http_body_find_part(req, &(mc_http_body){.text = req->message->body}, name, out, err);
 }

@@ -105,6 +105,7 @@ static mc_buf *begin(mc_http_res *res, int status)
     res->header_count = kept;
     res->header_code = MC_OK;
     res->status = status;
+    res->stream = NULL;
     mc_buf_clear(&res->body);
     mc__http_res_set(res, MC_STR("Content-Type"), MC_STR("application/json; charset=utf-8"));
     mc_buf_char(&res->body, '{');

@@ -6,7 +6,21 @@ void mc_http_res_init(mc_http_res *res, mc_arena *arena)
     res->status = 0;
     res->header_count = 0;
     res->header_code = MC_OK;
+    res->stream = NULL;
+    res->has_length = false;
     mc_buf_init_arena(&res->body, arena, 0);
+}
+
+void mc_http_res_stream(mc_http_res *res, mc_http_stream_fn fn, void *user)
+{
+    res->stream = fn;
+    res->stream_user = user;
+}
+
+void mc_http_res_stream_length(mc_http_res *res, uint64_t length)
+{
+    res->has_length = true;
+    res->length = length;
 }
 
 /* ---- headers ---- */
@@ -91,6 +105,7 @@ void mc_http_res_seal(mc_http_res *res, const mc_http_req *req)
 static mc_buf *begin(mc_http_res *res, int status)
 {
     res->status = status;
+    res->stream = NULL;
     mc_buf_clear(&res->body);
     mc__http_res_set(res, MC_STR("Content-Type"), MC_STR("application/json; charset=utf-8"));
     return &res->body;

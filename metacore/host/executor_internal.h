@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_HOST_EXECUTOR_INTERNAL_H
+#define METACORE_HOST_EXECUTOR_INTERNAL_H
+
+#include "metacore/base/pool.h"
+#include "metacore/base/sync.h"
+#include "metacore/host/executor.h"
+
+/* Long requests of one organization that wait or run. */
+typedef struct mc__long_count {
+    mc_uuid org_id;
+    unsigned count;
+} mc__long_count;
+
+struct mc_executor {
+    mc_executor_config config;
+    mc_db_dialect dialect;
+    mc_pool *pool;
+    mc_pool *long_pool;
+    unsigned long_max_per_org;
+    unsigned loop_count;
+    mc_db_conn **loop_conns; /* [loop], each its loop thread's own */
+    mc_mutex mu;
+    mc__long_count *long_counts; /* guarded by mu; one slot for each that may wait or run */
+    unsigned long_slots;
+};
+
+/* One request on its way; lives in its exchange's arena. */
+typedef struct mc__work {
+    mc_executor *self;
+    mc_exchange *x;
+    mc_http_req req;
+    mc_http_res res;
+    mc_err err;
+    int64_t started_us;
+    bool is_identified; /* who, language and prepare are done */
+    bool is_long_counted;
+    union {
+        mc_job pool;
+        mc_db_job writer;
+    } job;
+} mc__work;
+
+/* executor.c */
+/* What every answer carries, last of all. */
+void mc__work_seal(mc__work *w);
+void mc__work_log(const mc__work *w);
+/* Ends the request with res, or with err when rc is not MC_OK. */
+void mc__work_finish(mc__work *w, mc_code rc);
+mc_code mc__work_prepare(mc__work *w);
+/* On a pool thread: binds its connection, prepares, handles. */
+mc_code mc__work_run(mc__work *w);
+void mc__worker_stop(void *user);
+
+/* executor_long.c */
+mc_code mc__long_new(mc_executor *self, mc_err *err);
+void mc__long_free(mc_executor *self);
+/* Counts w for its organization and queues it; is_identified, or counted once it is. */
+void mc__long_submit(mc__work *w);
+
+/* executor_stream.c: the end of a request whose body is streamed; on a pool thread */
+void mc__work_stream(mc__work *w);
+
+#endif
