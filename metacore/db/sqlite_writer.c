@@ -14,17 +14,15 @@ static int64_t monotonic_us(void)
 
 /* ---- the queue ---- */
 
-/* Takes from *jobs what finds room and leaves the rest there; the failure is the rest's. */
-static mc_code append(mc__sqlite *self, mc_db_job **jobs, mc_err *err)
+mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
 {
-    bool is_stopping;
+    mc__sqlite *self = driver;
+    bool is_stopping, is_full;
 
     mc_mutex_lock(&self->mu);
     is_stopping = self->is_stopping;
-    while (*jobs && !is_stopping && self->queued < self->config.queue_max) {
-        mc_db_job *job = *jobs;
-
-        *jobs = job->next;
+    is_full = self->queued >= self->config.queue_max;
+    if (!is_stopping && !is_full) {
         job->next = NULL;
         *self->last = job;
         self->last = &job->next;
@@ -32,30 +30,9 @@ static mc_code append(mc__sqlite *self, mc_db_job **jobs, mc_err *err)
             mc_cond_signal(&self->work);
     }
     mc_mutex_unlock(&self->mu);
-    if (!*jobs)
-        return MC_OK;
-    return is_stopping ? mc_fail(err, MC_UNAVAILABLE, "the database is closing")
-                       : mc_fail(err, MC_LIMIT, "too many writes are waiting");
-}
-
-mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
-{
-    job->next = NULL;
-    return append(driver, &job, err);
-}
-
-void mc__sqlite_submit_all(void *driver, mc_db_job *jobs)
-{
-    mc_err err;
-    mc_code rc = append(driver, &jobs, &err);
-
-    while (jobs) {
-        mc_db_job *job = jobs;
-
-        jobs = job->next; /* job is its owner's again once done is called */
-        job->err = err;
-        job->done(job, rc);
-    }
+    if (is_stopping)
+        return mc_fail(err, MC_UNAVAILABLE, "the database is closing");
+    return is_full ? mc_fail(err, MC_LIMIT, "too many writes are waiting") : MC_OK;
 }
 
 /* A job that wants to be alone is taken alone, and never into a group that has begun. */
@@ -130,12 +107,8 @@ static void run_group(mc__sqlite *self, mc_db_job *jobs)
     }
 }
 
-static void complete(const mc__sqlite *self, mc_db_job *jobs, mc_code rc, const mc_err *err)
+static void complete(mc_db_job *jobs, mc_code rc, const mc_err *err)
 {
-    const mc_db_config *config = &self->config;
-
-    if (config->around_done)
-        config->around_done(config->around_done_user, false);
     while (jobs) {
         mc_db_job *job = jobs;
 
@@ -146,8 +119,6 @@ static void complete(const mc__sqlite *self, mc_db_job *jobs, mc_code rc, const 
         }
         job->done(job, job->err.code);
     }
-    if (config->around_done)
-        config->around_done(config->around_done_user, true);
 }
 
 static void do_group(mc__sqlite *self, mc_db_job *jobs)
@@ -160,7 +131,7 @@ static void do_group(mc__sqlite *self, mc_db_job *jobs)
         run_group(self, jobs);
         rc = mc_db_commit(conn, &err);
     }
-    complete(self, jobs, rc, &err);
+    complete(jobs, rc, &err);
 }
 
 static void do_alone(mc__sqlite *self, mc_db_job *job)
@@ -172,7 +143,7 @@ static void do_alone(mc__sqlite *self, mc_db_job *job)
     job->err.code = mc__db_run_alone(conn, job->ctx, job->fn, job->user, &job->err);
     /* The one setting that migrations change for themselves, and whose loss would be silent. */
     MC_IGNORE(mc__sqlite_simple(self->writer, "PRAGMA foreign_keys = ON", &ignored));
-    complete(self, job, MC_OK, NULL);
+    complete(job, MC_OK, NULL);
 }
 
 /* ---- checkpoints: here only, for two connections at it can corrupt a WAL (before 3.51.3) ---- */

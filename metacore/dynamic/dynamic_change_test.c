@@ -7,9 +7,9 @@ static mc_uuid first, second;
 
 static mc_code create_two(dynamic_fixture *f, mc_err *err)
 {
-    MC_EXPECT_OK(dynamic_create(f, "{\"title\":\"one\",\"hours\":1.5,\"due\":\"2026-11-24\"}",
-                                &first),
-                 &f->err);
+    MC_EXPECT_OK(
+        dynamic_create(f, "{\"title\":\"one\",\"hours\":1.5,\"due\":\"2026-11-24\"}", &first),
+        &f->err);
     MC_EXPECT_OK(dynamic_create(f, "{\"title\":\"two\",\"code\":\"b\"}", &second), &f->err);
     MC_EXPECT_Z(mc_z(f->told), ""); /* nothing is durable yet */
     (void)err;
@@ -86,8 +86,9 @@ static const struct {
     {"several, in the order of their names",
      "{\"urgent\":true,\"count\":9007199254740993,\"seen_at\":\"2026-11-24T12:00:00Z\"}",
      "updated count,seen_at,urgent\n"},
-    {"those again", "{\"urgent\":true,\"count\":9007199254740993,\"seen_at\":"
-                    "\"2026-11-24T13:00:00+01:00\"}",
+    {"those again",
+     "{\"urgent\":true,\"count\":9007199254740993,\"seen_at\":"
+     "\"2026-11-24T13:00:00+01:00\"}",
      "updated\n"},
     {"a null where nothing was", "{\"code\":null,\"other_id\":\"\"}", "updated\n"},
     {"a value that goes", "{\"due\":\"\",\"hours\":null}", "updated due,hours\n"},

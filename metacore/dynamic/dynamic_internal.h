@@ -97,7 +97,7 @@ mc_str mc__pair_find(const mc_header *pairs, size_t count, mc_str name);
 
 /* dynamic_refs.c */
 /* The table, and a column fit for people, that ref points to; false when nobody knows it. */
-bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out_label,
+bool mc__ref_target(mc_dynamic *self, mc_ctx *ctx, mc_str ref, mc_str *out_table, mc_str *out_label,
                     bool *out_soft_delete);
 /* Notes a field error for each reference that is not of ctx's organization. */
 mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,

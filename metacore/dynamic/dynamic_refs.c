@@ -30,7 +30,24 @@ static mc_str label_column(const mc_model *model)
     return first ? first->name : MC_STR("id");
 }
 
-bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out_label,
+/* What ctx's organization does not have is to it as if nobody had it. */
+static const mc_model *find_model(mc_dynamic *self, mc_ctx *ctx, mc_str ref)
+{
+    const mc_model *model = ref.len ? mc_models_find(self->config.models, ref) : NULL;
+    bool is_visible = true;
+    mc_err err;
+
+    if (model && self->config.is_visible &&
+        self->config.is_visible(self->config.is_visible_user, ctx, model, &is_visible, &err) !=
+            MC_OK)
+        return NULL;
+    if (!model || !is_visible ||
+        mc_models_for_org(self->config.models, model, ctx->who.org_id, &model, &err) != MC_OK)
+        return NULL;
+    return model;
+}
+
+bool mc__ref_target(mc_dynamic *self, mc_ctx *ctx, mc_str ref, mc_str *out_table, mc_str *out_label,
                     bool *out_soft_delete)
 {
     const mc_model *model;
@@ -41,7 +58,7 @@ bool mc__ref_target(mc_dynamic *self, mc_str ref, mc_str *out_table, mc_str *out
         *out_soft_delete = true;
         return true;
     }
-    model = ref.len ? mc_models_find(self->config.models, ref) : NULL;
+    model = find_model(self, ctx, ref);
     if (!model)
         return false;
     *out_table = model->physical;
@@ -81,7 +98,7 @@ mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_w
         mc_code rc;
 
         if (item->value.kind != MC_DB_UUID ||
-            !mc__ref_target(self, item->column->ref, &table, &label, &soft_delete))
+            !mc__ref_target(self, ctx, item->column->ref, &table, &label, &soft_delete))
             continue;
         rc = exists(ctx, table, soft_delete, item->value.as.uuid, &is_there, err);
         if (rc != MC_OK)

@@ -61,7 +61,7 @@ mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action
         return mc_fail(err, MC_NOT_FOUND, "model not found in registry");
     rc = check_action(self, ctx, model->key, action, err);
     if (rc == MC_OK)
-        *out = model;
+        rc = mc_models_for_org(self->config.models, model, ctx->who.org_id, out, err);
     return rc;
 }
 

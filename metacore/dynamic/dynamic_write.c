@@ -147,8 +147,7 @@ static mc_code statement_init(statement *s, mc_ctx *ctx, size_t args_max, mc_err
 static void add_arg(statement *s, mc_db_value value)
 {
     s->args[s->count++] = value;
-    mc_buf_char(&s->sql, '$');
-    mc_buf_u64(&s->sql, s->count);
+    mc_buf_printf(&s->sql, "$%zu", s->count);
 }
 
 /* Runs s, which returns one row or none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Migrations, each once per schema, then the tables of the models. */
+/* Migrations, each once per schema, then the tables of the models. An addon with a schema per
+ * tenant has all of that once for each organization. */
 #include "metacore/installer/installer_internal.h"
 #include "metacore/sqlgate/sqlgate.h"
 
@@ -7,14 +8,13 @@
 
 typedef struct lookup {
     mc_ctx *ctx;
-    mc_str addon_key;
+    mc_str schema;
 } lookup;
 
 static bool has_column(void *user, mc_str table, mc_str column)
 {
     lookup *l = user;
-    mc_str schema = mc_schema_name(l->ctx->arena, l->addon_key);
-    mc_str name = mc_str_printf(l->ctx->arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(table));
+    mc_str name = mc_str_printf(l->ctx->arena, "%.*s.%.*s", MC_FMT(l->schema), MC_FMT(table));
     mc_db_value args[] = {mc_db_text(name), mc_db_text(column)};
     mc_db_rows rows;
     bool is_there;
@@ -60,11 +60,12 @@ static mc_code record(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str versi
         args, MC_LEN(args), NULL, err);
 }
 
-static mc_code apply(mc_ctx *ctx, mc_str addon_key, mc_str version, mc_str sql, mc_err *err)
+static mc_code apply(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str version, mc_str sql,
+                     mc_err *err)
 {
-    lookup l = {ctx, addon_key};
-    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG, .addon_key = addon_key, .has_column = has_column,
-                              .has_column_user = &l};
+    lookup l = {ctx, schema};
+    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG, .addon_key = addon_key, .schema = schema,
+                              .has_column = has_column, .has_column_user = &l};
     mc_strs statements;
     mc_err why;
     mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
@@ -95,16 +96,21 @@ static mc_code apply_once(mc_ctx *ctx, mc_str schema, mc_str addon_key, const mc
             "migration %.*s@%.*s checksum mismatch: recorded %.12s, file %.12s (refusing to "
             "re-apply mutated SQL)",
             MC_FMT(addon_key), MC_FMT(version), applied.ptr, file->sha256);
-    rc = apply(ctx, addon_key, version, file->data, err);
+    rc = apply(ctx, schema, addon_key, version, file->data, err);
     return rc == MC_OK ? record(ctx, schema, addon_key, version, mc_z(file->sha256), err) : rc;
 }
 
 /* ---- models ---- */
 
-static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, const mc_model_def *def, mc_err *err)
+static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, mc_str schema, const mc_model_def *def,
+                            mc_err *err)
 {
+    mc_model_def in_schema = *def;
     mc_model *model = NULL;
-    mc_code rc = mc_model_new(def, mc_db_dialect_of(self->config.db), &model, err);
+    mc_code rc;
+
+    in_schema.schema = schema;
+    rc = mc_model_new(&in_schema, mc_db_dialect_of(self->config.db), &model, err);
 
     if (rc == MC_OK)
         rc = mc_model_ensure_table(model, ctx->conn, err);
@@ -112,15 +118,73 @@ static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, const mc_model_def 
     return rc;
 }
 
-mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_err *err)
+static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                              mc_str schema, mc_err *err)
 {
-    mc_str schema = mc_schema_name(ctx->arena, plan->manifest->key);
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
         rc = apply_once(ctx, schema, plan->manifest->key, plan->migrations[i], err);
     for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++)
-        rc = ensure_table(self, ctx, &plan->manifest->models[i], err);
+        rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
     return rc;
+}
+
+/* ---- tenants ---- */
+
+/* The other organizations whose tables are of another manifest than plan's, in ctx's arena: its
+ * models will serve them, too. */
+static mc_code load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_uuid **out,
+                           size_t *out_count, mc_err *err)
+{
+    mc_db_value args[] = {mc_db_text(plan->manifest->key), mc_db_text(mc_z(plan->bundle->digest)),
+                          mc_db_uuid(org_id)};
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(
+        ctx->conn,
+        MC_STR("SELECT i.organization_id FROM metacore_installations i JOIN metacore_addons a ON "
+               "a.addon_key = i.addon_key WHERE i.addon_key = $1 AND a.digest <> $2 AND "
+               "i.organization_id <> $3 AND i.deleted_at IS NULL ORDER BY i.organization_id"),
+        args, MC_LEN(args), &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    *out = NULL;
+    *out_count = 0;
+    while (mc_db_rows_next(&rows)) {
+        mc_uuid *grown = mc_arena_realloc(ctx->arena, *out, *out_count * sizeof(*grown),
+                                          (*out_count + 1) * sizeof(*grown));
+
+        if (!grown) {
+            MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
+            return mc_fail(err, MC_NO_MEMORY, "install");
+        }
+        *out = grown;
+        grown[(*out_count)++] = mc_db_col_uuid(&rows, 0);
+    }
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code install_tenants(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                               mc_uuid org_id, mc_err *err)
+{
+    mc_str key = plan->manifest->key;
+    mc_uuid *others;
+    size_t count;
+    mc_code rc = load_others(ctx, plan, org_id, &others, &count, err);
+
+    if (rc == MC_OK)
+        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id), err);
+    for (size_t i = 0; i < count && rc == MC_OK; i++)
+        rc =
+            install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, others[i]), err);
+    return rc;
+}
+
+mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                           mc_uuid org_id, mc_err *err)
+{
+    if (mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant")))
+        return install_tenants(self, ctx, plan, org_id, err);
+    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), err);
 }

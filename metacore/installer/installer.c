@@ -145,11 +145,6 @@ static mc_code check_manifest(mc_installer *self, const mc_manifest *m, mc_err *
 
     if (rc != MC_OK)
         return rc;
-    if (mc_str_eq(m->tenant_isolation, MC_STR("schema-per-tenant")))
-        return mc_fail(err, MC_NOT_PROVIDED,
-                       "addon %.*s wants a schema per tenant, which is not "
-                       "provided yet; shared isolation is",
-                       MC_FMT(m->key));
     scratch = mc_arena_new(0);
     if (!scratch)
         return mc_fail(err, MC_NO_MEMORY, "install");
@@ -249,6 +244,11 @@ static mc_code check_models(mc_installer *self, const mc_manifest *m, mc_err *er
             return mc_fail(err, MC_CONFLICT, "model %.*s is already %s%.*s",
                            MC_FMT(m->models[i].key), model->addon_key.len ? "addon " : "the host's",
                            MC_FMT(model->addon_key));
+        /* Its rows would stay where nobody looks for them any more. */
+        if (model && model->is_per_tenant != m->models[i].is_per_tenant)
+            return mc_fail(err, MC_CONFLICT,
+                           "addon %.*s: tenant_isolation cannot change once it is installed",
+                           MC_FMT(m->key));
     }
     return MC_OK;
 }
@@ -259,7 +259,7 @@ mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_plan 
     mc_code rc = check_models(self, plan->manifest, err);
 
     if (rc == MC_OK)
-        rc = mc__install_tables(self, ctx, plan, err);
+        rc = mc__install_tables(self, ctx, plan, org_id, err);
     if (rc == MC_OK)
         rc = mc__install_rows(self, ctx, plan, org_id, out, err);
     if (rc == MC_OK)

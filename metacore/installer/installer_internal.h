@@ -23,7 +23,7 @@ struct mc_install_plan {
 
 /* install_tables.c: migrations and tables, in ctx->conn's transaction. */
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_err *err);
+                           mc_uuid org_id, mc_err *err);
 /* install_rows.c: the addon's manifest and the organization's row. */
 mc_code mc__install_rows(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                          mc_uuid org_id, mc_installation *out, mc_err *err);

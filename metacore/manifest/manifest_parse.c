@@ -113,6 +113,7 @@ static bool model_def(const mc_manifest *m, const mc_json *json, mc_model_def *o
         .table_meta = mc__get(json, "table"),
         .modal_meta = mc__get(json, "modal"),
         .actions = mc_json_find(m->actions, mc__get_str(json, "model_key")),
+        .is_per_tenant = mc_str_eq(m->tenant_isolation, MC_STR("schema-per-tenant")),
     };
     return true;
 }

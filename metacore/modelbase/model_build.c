@@ -310,18 +310,6 @@ static mc_code write_select_list(mc__model *self, mc_err *err)
     return rc;
 }
 
-static mc_code write_json_keys(mc__model *self, mc_err *err)
-{
-    for (size_t i = 0; i < self->model.column_count; i++) {
-        mc_column *column = &self->columns[i];
-
-        column->json_key = mc_str_printf(self->arena, "\"%.*s\":", MC_FMT(column->name));
-        if (!column->json_key.ptr)
-            return mc_fail(err, MC_NO_MEMORY, "model");
-    }
-    return MC_OK;
-}
-
 static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
 {
     mc_model *model = &self->model;
@@ -335,8 +323,12 @@ static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
     model->label = mc_str_copy(self->arena, def->label.len ? def->label : def->key);
     model->addon_key = mc_str_copy(self->arena, def->addon_key);
     model->soft_delete = def->soft_delete;
-    model->physical = mc_physical_name(self->arena, self->dialect, def->addon_key, def->table);
-    if (!model->key.ptr || !model->physical.ptr)
+    model->is_per_tenant = def->is_per_tenant && def->schema.len == 0;
+    model->schema = def->schema.len      ? mc_str_copy(self->arena, def->schema)
+                    : def->addon_key.len ? mc_schema_name(self->arena, def->addon_key)
+                                         : MC_STR("");
+    model->physical = mc_physical_name(self->arena, self->dialect, model->schema, def->table);
+    if (!model->key.ptr || !model->schema.ptr || !model->physical.ptr)
         return mc_fail(err, MC_NO_MEMORY, "model");
     rc = copy_json(self, def->table_meta, &model->table_meta, err);
     if (rc == MC_OK)
@@ -347,8 +339,6 @@ static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
         rc = copy_relations(self, def, err);
     if (rc == MC_OK)
         rc = build_columns(self, def, err);
-    if (rc == MC_OK)
-        rc = write_json_keys(self, err);
     return rc == MC_OK ? write_select_list(self, err) : rc;
 }
 
@@ -368,6 +358,11 @@ mc_code mc_model_new(const mc_model_def *def, mc_db_dialect dialect, mc_model **
     }
     *out = &self->model;
     return MC_OK;
+}
+
+mc_db_dialect mc__model_dialect(const mc_model *model)
+{
+    return ((const mc__model *)model)->dialect;
 }
 
 void mc_model_free(mc_model *model)

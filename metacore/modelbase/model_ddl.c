@@ -111,7 +111,7 @@ static void write_index_name(const mc__model *self, mc_arena *arena, const char 
     else if (self->dialect == MC_DB_POSTGRES)
         mc_buf_sql_ident(out, name);
     else
-        mc_buf_str(out, mc_physical_name(arena, self->dialect, self->model.addon_key, name));
+        mc_buf_str(out, mc_physical_name(arena, self->dialect, self->model.schema, name));
 }
 
 static void write_index(const mc__model *self, mc_arena *arena, const char *prefix,
@@ -160,9 +160,9 @@ void mc_model_write_ddl(const mc_model *model, mc_buf *out)
         out->failed = true;
         return;
     }
-    if (self->dialect == MC_DB_POSTGRES && model->addon_key.len) {
+    if (self->dialect == MC_DB_POSTGRES && model->schema.len) {
         mc_buf_lit(out, "CREATE SCHEMA IF NOT EXISTS ");
-        mc_buf_sql_ident(out, mc_schema_name(arena, model->addon_key));
+        mc_buf_sql_ident(out, model->schema);
         mc_buf_lit(out, ";\n");
     }
     write_table(self, out);
@@ -190,13 +190,11 @@ static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *
                              existing *out, mc_err *err)
 {
     bool is_sqlite = self->dialect == MC_DB_SQLITE;
-    mc_str schema = mc_schema_name(arena, self->model.addon_key);
-    mc_str table =
-        self->model.addon_key.len && is_sqlite
-            ? mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(self->model.table))
-            : self->model.table;
-    mc_db_value args[] = {mc_db_text(table),
-                          mc_db_text(self->model.addon_key.len ? schema : MC_STR("public"))};
+    mc_str schema = self->model.schema;
+    mc_str table = schema.len && is_sqlite ? mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema),
+                                                           MC_FMT(self->model.table))
+                                           : self->model.table;
+    mc_db_value args[] = {mc_db_text(table), mc_db_text(schema.len ? schema : MC_STR("public"))};
     mc_str sql = is_sqlite ? MC_STR("SELECT name FROM pragma_table_info($1)")
                            : MC_STR("SELECT column_name FROM information_schema.columns WHERE "
                                     "table_name = $1 AND table_schema = $2");

@@ -13,6 +13,9 @@
  * Every row has id, organization_id, created_by_id, created_at, updated_at, and deleted_at when
  * the model deletes softly. They are the kernel's: no client, guest or import writes them.
  *
+ * An addon may want a schema per tenant: its model is then registered once, and mc_models_for_org
+ * says in which schema an organization's rows are.
+ *
  * Not here: requests on models (dynamic), lists (query), what the browser sees (metadata).
  * Threads:  a built model is immutable; mc_models is thread-safe.
  */
@@ -89,6 +92,8 @@ typedef struct mc_model_def {
     const mc_json *table_meta; /* the manifest's "table" and "modal", or NULL: derived */
     const mc_json *modal_meta;
     const mc_json *actions; /* the manifest's actions[key], an array, or NULL */
+    bool is_per_tenant;     /* each organization has a table of its own, in a schema of its own */
+    mc_str schema;          /* where the table is; empty: the addon's shared schema */
 } mc_model_def;
 
 /* ---- the built model ---- */
@@ -142,7 +147,6 @@ typedef struct mc_column {
     mc_str widget;
     mc_str custom;          /* a validator's name, for the form; nothing here knows it */
     mc_str default_literal; /* as declared, for the form */
-    mc_str json_key;        /* "name": with quotes and colon, as a row's JSON has it */
 } mc_column;
 
 typedef struct mc_model {
@@ -161,6 +165,8 @@ typedef struct mc_model {
     const mc_json *modal_meta;
     const mc_json *actions;
     const char *select_list; /* "id", "created_at", … in the order of columns, for SELECT */
+    mc_str schema;           /* empty: the host's own */
+    bool is_per_tenant;      /* there is no such table: mc_models_for_org knows the tenants' */
 } mc_model;
 
 /**
@@ -183,9 +189,10 @@ MC_API bool mc_column_regex_matches(const mc_column *column, mc_str text);
 
 /** "addon_<key>", at most 63 bytes: longer ones end in a hash, so that two never collide. */
 MC_API mc_str mc_schema_name(mc_arena *arena, mc_str addon_key);
-/** Quoted for the dialect: "addon_x.t" on SQLite, "addon_x"."t" on PostgreSQL; no addon: "t". */
-MC_API mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str addon_key,
-                               mc_str table);
+/** "addon_<key>$<organization>": no addon's key holds a '$', so it is never another's schema. */
+MC_API mc_str mc_tenant_schema_name(mc_arena *arena, mc_str addon_key, mc_uuid org_id);
+/** Quoted for the dialect: "addon_x.t" on SQLite, "addon_x"."t" on PostgreSQL; no schema: "t". */
+MC_API mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str schema, mc_str table);
 
 /**
  * Makes the model's table and indexes exist: creates it, or adds what is missing to one that a
@@ -217,6 +224,12 @@ MC_API MC_MUST_USE mc_code mc_models_put(mc_models *models, mc_model *model, mc_
 MC_API void mc_models_remove_addon(mc_models *models, mc_str addon_key);
 /** Borrowed for the registry's life; NULL when there is none. Exact case. */
 MC_API const mc_model *mc_models_find(mc_models *models, mc_str key);
+/**
+ * The model whose table holds org_id's rows: model itself, or its like in the tenant's own schema.
+ * Borrowed for the registry's life.
+ */
+MC_API MC_MUST_USE mc_code mc_models_for_org(mc_models *models, const mc_model *model,
+                                             mc_uuid org_id, const mc_model **out, mc_err *err);
 /** All of now, sorted by key, in arena. */
 MC_API MC_MUST_USE mc_code mc_models_list(mc_models *models, mc_arena *arena,
                                           const mc_model *const **out, size_t *out_count,

@@ -258,10 +258,14 @@ MC_TEST("schema names never collide by being cut")
     memcpy(b, a, sizeof(b));
     b[70] = 'x';
     MC_EXPECT_Z(mc_schema_name(arena, MC_STR("crm")), "addon_crm");
+    MC_EXPECT_Z(mc_tenant_schema_name(arena, MC_STR("crm"), (mc_uuid){{0xab}}),
+                "addon_crm$ab000000000000000000000000000000");
+    MC_EXPECT(!mc_str_eq(mc_tenant_schema_name(arena, mc_str_of(a, 40), (mc_uuid){{1}}),
+                         mc_tenant_schema_name(arena, mc_str_of(a, 40), (mc_uuid){{2}})));
     MC_EXPECT_EQ(mc_schema_name(arena, mc_str_of(a, 80)).len, 63);
     MC_EXPECT(!mc_str_eq(mc_schema_name(arena, mc_str_of(a, 80)),
                          mc_schema_name(arena, mc_str_of(b, 80))));
-    MC_EXPECT_Z(mc_physical_name(arena, MC_DB_POSTGRES, MC_STR("crm"), MC_STR("t")),
+    MC_EXPECT_Z(mc_physical_name(arena, MC_DB_POSTGRES, MC_STR("addon_crm"), MC_STR("t")),
                 "\"addon_crm\".\"t\"");
     MC_EXPECT_Z(mc_physical_name(arena, MC_DB_SQLITE, MC_STR(""), MC_STR("t")), "\"t\"");
     mc_arena_free(arena);
@@ -382,4 +386,32 @@ MC_TEST("a regex is searched as RE2 does, at a bounded cost")
         mc_model_free(model);
     }
     MC_CASE(NULL);
+}
+
+MC_TEST("a model with a schema per tenant has a table for each organization, the same each time")
+{
+    const mc_column_def column = {.name = MC_STR("x"), .type = MC_STR("string")};
+    const mc_model_def def = {.key = MC_STR("m"),
+                              .table = MC_STR("m"),
+                              .addon_key = MC_STR("crm"),
+                              .columns = &column,
+                              .column_count = 1,
+                              .is_per_tenant = true};
+    const mc_uuid one = {{1}}, two = {{2}};
+    const mc_model *first, *again, *other;
+    mc_models *models = NULL;
+    mc_model *model;
+    mc_err err;
+
+    MC_REQUIRE_OK(mc_models_new(&models, &err), &err);
+    MC_REQUIRE_OK(mc_model_new(&def, MC_DB_SQLITE, &model, &err), &err);
+    MC_REQUIRE_OK(mc_models_put(models, model, &err), &err);
+    MC_EXPECT_OK(mc_models_for_org(models, model, one, &first, &err), &err);
+    MC_EXPECT_OK(mc_models_for_org(models, model, one, &again, &err), &err);
+    MC_EXPECT_OK(mc_models_for_org(models, model, two, &other, &err), &err);
+    MC_EXPECT(first == again);
+    MC_EXPECT_Z(first->physical, "\"addon_crm$01000000000000000000000000000000.m\"");
+    MC_EXPECT(!mc_str_eq(first->physical, other->physical));
+    MC_EXPECT(mc_models_find(models, MC_STR("m")) == model);
+    mc_models_free(models);
 }

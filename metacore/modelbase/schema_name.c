@@ -30,26 +30,30 @@ mc_str mc_schema_name(mc_arena *arena, mc_str addon_key)
     return whole.ptr ? mc__cap_name(arena, whole) : whole;
 }
 
-mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str addon_key, mc_str table)
+mc_str mc_tenant_schema_name(mc_arena *arena, mc_str addon_key, mc_uuid org_id)
 {
-    mc_str schema;
+    mc_buf whole;
+
+    mc_buf_init_arena(&whole, arena, 0);
+    mc_buf_printf(&whole, "addon_%.*s$", MC_FMT(addon_key));
+    for (size_t i = 0; i < sizeof(org_id.bytes); i++)
+        mc_buf_printf(&whole, "%02x", org_id.bytes[i]);
+    return mc_buf_failed(&whole) ? (mc_str){NULL, 0} : mc__cap_name(arena, mc_buf_get(&whole));
+}
+
+mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str schema, mc_str table)
+{
     mc_buf out;
 
     mc_buf_init_arena(&out, arena, 0);
-    if (addon_key.len == 0) {
+    if (schema.len == 0) {
         mc_buf_sql_ident(&out, table);
+    } else if (dialect == MC_DB_SQLITE) {
+        mc_buf_sql_ident(&out, mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(table)));
     } else {
-        schema = mc_schema_name(arena, addon_key);
-        if (!schema.ptr)
-            return schema;
-        if (dialect == MC_DB_SQLITE) {
-            mc_buf_sql_ident(&out,
-                             mc_str_printf(arena, "%.*s.%.*s", MC_FMT(schema), MC_FMT(table)));
-        } else {
-            mc_buf_sql_ident(&out, schema);
-            mc_buf_char(&out, '.');
-            mc_buf_sql_ident(&out, table);
-        }
+        mc_buf_sql_ident(&out, schema);
+        mc_buf_char(&out, '.');
+        mc_buf_sql_ident(&out, table);
     }
     return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
 }

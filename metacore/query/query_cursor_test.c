@@ -167,7 +167,7 @@ static void parse(const char *sort, const char *order, const char *filter, mc_qu
 
 MC_TEST("following cursors gives the rows of one long page, in every order, nulls included")
 {
-    static const char *const sorts[] = {"",    "id",     "created_at", "updated_at", "subject",  "n",
+    static const char *const sorts[] = {"",    "id",     "created_at", "updated_at", "subject", "n",
                                         "day", "urgent", "hours",      "due_at",     "ref_id"};
     static const char *const orders[] = {"asc", "desc"};
 

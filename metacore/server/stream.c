@@ -12,8 +12,9 @@
 
 #define CHUNK_HEAD_BYTES 10 /* eight hex digits and CRLF, in front of a buffer's data */
 #define CHUNK_TAIL_BYTES 2
-#define UNSENT_BYTES 131072 /* in the kernel: what a slow client costs, and how fine its progress  \
-                             */
+#define UNSENT_BYTES                                                                               \
+    131072 /* in the kernel: what a slow client costs, and how fine its progress                   \
+            */
 
 struct mc_stream {
     mc_exchange *x;

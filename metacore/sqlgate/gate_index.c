@@ -141,10 +141,9 @@ mc_code mc__gate_unique(mc__gate *g, mc_str table, const mc_str *columns, size_t
         mc_buf_sql_ident(&list, columns[i]);
     }
     mc_buf_lit(&sql, "CREATE UNIQUE INDEX IF NOT EXISTS ");
-    mc_buf_str(&sql,
-               mc_physical_name(g->arena, MC_DB_SQLITE, g->config->addon_key, mc_buf_get(&name)));
+    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, mc_buf_get(&name)));
     mc_buf_lit(&sql, " ON ");
-    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->config->addon_key, table));
+    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, table));
     mc_buf_printf(&sql, " (%.*s)", MC_FMT(mc_buf_get(&list)));
     if (where.len)
         mc_buf_printf(&sql, " WHERE %.*s", MC_FMT(mc_buf_get(&where)));

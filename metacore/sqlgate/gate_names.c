@@ -39,12 +39,12 @@ mc_code mc__gate_own_name(mc__gate *g, mc_str schema, const char *what, const ch
 {
     mc_code rc;
 
-    if (schema.len && !mc_str_eq(schema, g->schema))
+    if (schema.len && !mc_str_eq(schema, g->own_name))
         return mc__gate_refuse(g, "%s %.40s.%.40s is not the addon's", what, schema.ptr,
                                name ? name : "");
     rc = mc__gate_name(g, what, name, out_name);
     if (rc == MC_OK)
-        mc_buf_str(out, mc_physical_name(g->arena, MC_DB_SQLITE, g->config->addon_key, *out_name));
+        mc_buf_str(out, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, *out_name));
     return rc;
 }
 

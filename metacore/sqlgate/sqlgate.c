@@ -147,7 +147,8 @@ mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena, m
     if (!mc_utf8_is_valid(sql))
         return mc_fail(err, MC_INVALID, "migration: the text is not UTF-8");
     text = mc_str_z(arena, sql);
-    g.schema = mc_schema_name(arena, config->addon_key);
+    g.own_name = mc_schema_name(arena, config->addon_key);
+    g.schema = config->schema.len ? config->schema : g.own_name;
     g.statements = mc_arena_array(arena, mc_str, MC_SQLGATE_STATEMENTS_MAX);
     g.tables = mc_arena_array(arena, mc__gate_table, MC__GATE_TABLES_MAX);
     if (!text || !g.schema.ptr || !g.statements || !g.tables)

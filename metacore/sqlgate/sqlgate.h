@@ -37,6 +37,7 @@ MC_BEGIN_DECLS
 typedef struct mc_sqlgate_config {
     uint32_t struct_size;
     mc_str addon_key; /* required */
+    mc_str schema;    /* where the tables are; empty: the addon's shared schema */
     /** Whether a table that an earlier migration made has a column; NULL: none has. */
     bool (*has_column)(void *user, mc_str table, mc_str column);
     void *has_column_user;

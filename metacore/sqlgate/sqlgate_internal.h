@@ -27,7 +27,8 @@ typedef struct mc__gate_table {
 typedef struct mc__gate {
     const mc_sqlgate_config *config;
     mc_arena *arena;
-    mc_str schema;
+    mc_str schema;   /* where its names are */
+    mc_str own_name; /* "addon_<key>": what an author may call it, whoever's tenant it is */
     mc_str *statements;
     size_t statement_count;
     mc__gate_table *tables; /* the latest of a name counts */

@@ -10,7 +10,9 @@ static const struct {
     {"one word", "hello", "Hello"},
     {"capitals inside a word are lowered", "hELLO wORLD", "Hello World"},
     {"an underscore starts a word and stays", "user_profile", "User_Profile"},
-    {"letters beyond ASCII", "\xc3\xa1lvaro \xc3\x91" "ANDU",
+    {"letters beyond ASCII",
+     "\xc3\xa1lvaro \xc3\x91"
+     "ANDU",
      "\xc3\x81lvaro \xc3\x91"
      "andu"},
     {"a digit does not start a word", "3rd", "3rd"},
