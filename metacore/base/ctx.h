@@ -51,6 +51,9 @@ typedef struct mc_ctx {
     mc_field_error *field_errors; /* MC_FIELD_ERRORS_MAX slots once the first is added */
     size_t field_error_count;
     int64_t retry_after_s; /* with TOO_MANY, LIMIT, UNAVAILABLE: when to try again; 0: 1 */
+    /* What a failure's answer says beside its message; empty: nothing. */
+    mc_str failure_code; /* a word for programs: error: {code, message} */
+    mc_str failure_meta; /* a JSON object's text: meta */
 } mc_ctx;
 
 /** No user or no organization: may not touch anybody's data. */

@@ -255,12 +255,14 @@ MC_API int mc_http_status(mc_code code);
 
 /**
  * Replaces whatever stands in res by the error envelope:
- *   {"errors":{field:[{"code":…,"message":…,"params":…}]},"message":…,"success":false}
- * errors only when ctx has field errors. INTERNAL, IO, NO_MEMORY and INTERRUPTED show no detail of
- * ours but "Internal server error (request <id>)", UNAVAILABLE "Service unavailable (request
- * <id>)"; the caller logs err. LIMIT, UNAVAILABLE, NO_MEMORY, INTERRUPTED and TOO_MANY add
- * Retry-After: ctx's retry_after_s, or 1. UNAUTHENTICATED adds WWW-Authenticate. Of the headers set
- * before, those stay that say who may read the answer (CORS, Vary) or name the request.
+ *   {"error":{"code":…,"message":…},"errors":{field:[{"code":…,"message":…,"params":…}]},
+ *    "message":…,"meta":…,"success":false}
+ * errors only when ctx has field errors, error and meta only when it names them. INTERNAL, IO,
+ * NO_MEMORY and INTERRUPTED show no detail of ours but "Internal server error (request <id>)",
+ * UNAVAILABLE "Service unavailable (request <id>)"; the caller logs err. LIMIT, UNAVAILABLE,
+ * NO_MEMORY, INTERRUPTED and TOO_MANY add Retry-After: ctx's retry_after_s, or 1. UNAUTHENTICATED
+ * adds WWW-Authenticate. Of the headers set before, those stay that say who may read the answer
+ * (CORS, Vary) or name the request.
  */
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
 /** The same envelope with a status that has no code of its own: 405, or what the server refuses. */

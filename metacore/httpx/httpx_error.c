@@ -112,16 +112,30 @@ static mc_buf *begin(mc_http_res *res, int status)
     return &res->body;
 }
 
-static void end(mc_buf *out, mc_str message)
+static void end(mc_buf *out, mc_str message, mc_str meta)
 {
     mc_buf_lit(out, "\"message\":");
     mc_json_write_str(out, message);
+    if (meta.len > 0) {
+        mc_buf_lit(out, ",\"meta\":");
+        mc_buf_str(out, meta);
+    }
     mc_buf_lit(out, ",\"success\":false}");
+}
+
+/* Clients of actions read an object, all others the message beside it. */
+static void write_error_object(mc_buf *out, mc_str code, mc_str message)
+{
+    mc_buf_lit(out, "\"error\":{\"code\":");
+    mc_json_write_str(out, code);
+    mc_buf_lit(out, ",\"message\":");
+    mc_json_write_str(out, message);
+    mc_buf_lit(out, "},");
 }
 
 void mc_http_error_status(mc_http_res *res, int status, mc_str message)
 {
-    end(begin(res, status), message);
+    end(begin(res, status), message, MC_STR(""));
 }
 
 /* A handler that failed without saying so, or in words we do not know, is our mistake. */
@@ -176,9 +190,11 @@ void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
     if (wants_retry(code))
         add_retry_after(res, ctx);
     if (!opaque) {
+        if (ctx && ctx->failure_code.len > 0)
+            write_error_object(out, ctx->failure_code, mc_z(err->msg));
         if (ctx)
             write_errors(out, ctx);
-        end(out, mc_z(err->msg));
+        end(out, mc_z(err->msg), ctx ? ctx->failure_meta : MC_STR(""));
         return;
     }
     mc_buf_init_borrowed(&line, text, sizeof(text), sizeof(text));
@@ -188,7 +204,7 @@ void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
         mc_buf_str(&line, ctx->request_id);
         mc_buf_char(&line, ')');
     }
-    end(out, mc_buf_get(&line));
+    end(out, mc_buf_get(&line), ctx ? ctx->failure_meta : MC_STR(""));
     mc_buf_deinit(&line);
 }
 

@@ -126,6 +126,34 @@ MC_TEST("broken rules are told field by field")
     fake_close(&f);
 }
 
+MC_TEST("a failure says a word for programs and more about itself when its context has them")
+{
+    static const struct {
+        const char *name, *body;
+        mc_err err;
+    } cases[] = {
+        {"for people",
+         "{\"error\":{\"code\":\"invalid_state\",\"message\":\"it is closed\"},\"message\":"
+         "\"it is closed\",\"meta\":{\"index\":3},\"success\":false}",
+         {MC_CONFLICT, "it is closed"}},
+        {"ours: no detail, but where",
+         "{\"message\":\"Internal server error\",\"meta\":{\"index\":3},\"success\":false}",
+         {MC_IO, "disk 7"}},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        fake f;
+
+        MC_CASE(cases[i].name);
+        fake_open(&f, "POST", "/", "");
+        f.req.ctx.failure_code = MC_STR("invalid_state");
+        f.req.ctx.failure_meta = MC_STR("{\"index\":3}");
+        mc_http_error(&f.res, &f.req.ctx, &cases[i].err);
+        MC_EXPECT_Z(fake_body(&f), cases[i].body);
+        fake_close(&f);
+    }
+}
+
 MC_TEST("when to try again is the context's to say")
 {
     mc_err err = {MC_TOO_MANY, "slow down"};
