@@ -106,13 +106,15 @@ typedef enum mc_dynamic_event {
     MC_AFTER_UPDATE,
     MC_BEFORE_DELETE,
     MC_AFTER_DELETE,
+    MC_BEFORE_RESTORE,
+    MC_AFTER_RESTORE,
     MC_DYNAMIC_EVENT_COUNT
 } mc_dynamic_event;
 
 /**
  * id     the row's
- * input  what was sent, or NULL on delete
- * row    after a create or update: the row as JSON; else empty
+ * input  what was sent, or NULL on delete and restore
+ * row    after a create, update or restore: the row as JSON; else empty
  * Its failure undoes the write and is the answer.
  */
 typedef mc_code (*mc_dynamic_hook_fn)(void *user, mc_ctx *ctx, const mc_model *model, mc_uuid id,
@@ -193,16 +195,27 @@ MC_API MC_MUST_USE mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_d
 /**
  * Writes what was given and nothing else; the row's updated_at is later than it was, always.
  * if_version  NULL, or a check of the row's updated_at before it is written
- * Errors      as create; NOT_FOUND "record not found"; PRECONDITION by if_version.
+ * Errors      as create; NOT_FOUND "record not found"; PRECONDITION by if_version. CONFLICT also
+ *             when the input brings an updated_at that the row once had and has no more.
  */
 MC_API MC_MUST_USE mc_code
 mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write, mc_uuid id,
                   mc_code (*if_version)(void *user, mc_time version, mc_err *err),
                   void *if_version_user, mc_buf *out, mc_time *out_version, mc_err *err);
 
-/** Marks the row deleted, or removes it when the model does not delete softly. */
+/** Marks the row deleted, or removes it when the model does not delete softly.
+ *  if_version and errors as update. */
 MC_API MC_MUST_USE mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
-                                             mc_uuid id, mc_err *err);
+                                             mc_uuid id,
+                                             mc_code (*if_version)(void *user, mc_time version,
+                                                                   mc_err *err),
+                                             void *if_version_user, mc_err *err);
+
+/** Undoes a delete. Errors: NOT_FOUND "record not found". CONFLICT: it is not deleted, or another
+ *  row has taken a unique value of it meanwhile. */
+MC_API MC_MUST_USE mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                              mc_uuid id, mc_buf *out, mc_time *out_version,
+                                              mc_err *err);
 
 /** GET, POST, PUT, PATCH, DELETE under /dynamic and /data; borrowed, for self's life. */
 MC_API const mc_http_route *mc_dynamic_routes(mc_dynamic *self, size_t *out_count);

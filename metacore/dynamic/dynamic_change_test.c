@@ -21,7 +21,7 @@ static mc_code change_and_delete(dynamic_fixture *f, mc_err *err)
     mc_time version;
 
     MC_EXPECT_OK(dynamic_update(f, second, "{\"title\":\"2\"}", &version), &f->err);
-    MC_EXPECT_OK(mc_dynamic_delete(f->dynamic, &f->ctx, f->notes, first, err), err);
+    MC_EXPECT_OK(mc_dynamic_delete(f->dynamic, &f->ctx, f->notes, first, NULL, NULL, err), err);
     return MC_OK;
 }
 

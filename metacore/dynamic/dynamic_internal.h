@@ -11,7 +11,7 @@
 #define MC__HOOKS_MAX 256
 #define MC__COUNTS 4096      /* totals kept */
 #define MC__GENERATIONS 4096 /* counters of writes, by organization and model */
-#define MC__ROUTES_MAX 32
+#define MC__ROUTES_MAX 128
 
 typedef struct mc__hook {
     mc_str model_key;
@@ -49,6 +49,10 @@ struct mc_dynamic_write {
     const mc_model *model;
     const mc_json *input;
     bool is_create;
+    bool is_merge; /* a merge patch: objects are merged into what JSON columns hold */
+    mc_uuid id;    /* of a create: chosen before; nil: a new one */
+    bool is_versioned;
+    mc_time stated_version; /* with is_versioned: the updated_at that the input brought */
     mc__assignment *items;
     size_t count;
 };
@@ -80,12 +84,53 @@ mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_col
 /* dynamic_current.c */
 typedef struct mc__current {
     mc_time version; /* its updated_at */
+    mc_time created_at;
     mc_str *changed; /* the columns that a write would give another value */
     size_t changed_count;
 } mc__current;
-/* The row that write is for; locked until the transaction's end. NOT_FOUND "record not found". */
+/* The row that write is for, locked until the transaction's end; merge patches in write are
+ * resolved. NOT_FOUND "record not found": also one that is not deleted when is_deleted asks. */
 mc_code mc__current_load(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write, mc_uuid id,
-                         mc__current *out, mc_err *err);
+                         bool is_deleted, mc__current *out, mc_err *err);
+/* What updated_at becomes. */
+mc_time mc__next_version(mc_time now, mc_time version);
+
+/* dynamic_patch.c: what patch, an object, makes of the stored JSON text. */
+mc_code mc__dynamic_merge(mc_ctx *ctx, mc_str stored, const mc_json *patch, mc_str *out,
+                          mc_err *err);
+
+/* dynamic_version.c */
+/* row: the JSON that is sent; NULL ptr when memory is gone. */
+mc_str mc__etag(mc_arena *arena, mc_time version, mc_str row);
+/* The request's If-Match and If-None-Match on a row that will be written; user is it. PRECONDITION.
+ */
+mc_code mc__check_version(void *user, mc_time version, mc_err *err);
+typedef struct mc__version_tag {
+    mc_arena *arena;
+    mc_str tag; /* as in If-Match */
+} mc__version_tag;
+/* The same of a tag that stands in a body; user is an mc__version_tag. */
+mc_code mc__check_version_tag(void *user, mc_time version, mc_err *err);
+/* Whether stated is a version that the row had and has no more. What it never can have had, a
+ * client's own invention, says nothing. */
+bool mc__is_stale(mc_time stated, mc_time version, mc_time created_at);
+
+/* dynamic_statement.c */
+typedef struct mc__statement {
+    mc_buf sql;
+    mc_db_value *args;
+    size_t count;
+} mc__statement;
+mc_code mc__statement_init(mc__statement *s, mc_ctx *ctx, size_t args_max, mc_err *err);
+/* Binds value and writes its $n. */
+void mc__statement_arg(mc__statement *s, mc_db_value value);
+void mc__statement_where_row(mc__statement *s, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                             bool is_deleted);
+/* Runs s, which returns one row or none. */
+mc_code mc__statement_one(mc_ctx *ctx, mc__statement *s, const mc__row_layout *layout, mc_buf *out,
+                          mc_time *out_version, bool *out_found, mc_err *err);
+/* A driver's failure in words for strangers. */
+mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err *err);
 
 /* dynamic_change.c */
 /* After each write of a row, in its transaction; org_id and actor_id are ctx's. */
@@ -134,6 +179,10 @@ mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_e
 mc_code mc__import(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__action(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+/* dynamic_write_handler.c */
+/* Nobody is told first, whatever else is wrong with the request. */
+mc_code mc__check_somebody(mc_http_req *req, mc_err *err);
+const mc_http_route *mc__write_routes(size_t *out_count);
 /* dynamic_handler.c */
 void mc__dynamic_add_routes(mc_dynamic *self);
 
