@@ -2,34 +2,6 @@
 /* Columns that point to rows of other models, or to users. */
 #include "metacore/dynamic/dynamic_internal.h"
 
-static bool is_text(const mc_column *column)
-{
-    return column->type == MC_COL_STRING || column->type == MC_COL_TEXT;
-}
-
-/* What people call a row: the first of the usual names, else its first text column. */
-static mc_str label_column(const mc_model *model)
-{
-    static const mc_str usual[] = {MC_STR_INIT("name"),  MC_STR_INIT("title"),
-                                   MC_STR_INIT("label"), MC_STR_INIT("subject"),
-                                   MC_STR_INIT("email"), MC_STR_INIT("code")};
-    const mc_column *first = NULL;
-
-    for (size_t i = 0; i < MC_LEN(usual); i++) {
-        const mc_column *column = mc_model_find_column(model, usual[i]);
-
-        if (column && is_text(column) && !column->is_hidden)
-            return column->name;
-    }
-    for (size_t i = 0; i < model->column_count; i++) {
-        const mc_column *column = &model->columns[i];
-
-        if (is_text(column) && !column->is_hidden && (!first || column->position < first->position))
-            first = column;
-    }
-    return first ? first->name : MC_STR("id");
-}
-
 /* What ctx's organization does not have is to it as if nobody had it. */
 static const mc_model *find_model(mc_dynamic *self, mc_ctx *ctx, mc_str ref)
 {
@@ -62,7 +34,7 @@ bool mc__ref_target(mc_dynamic *self, mc_ctx *ctx, mc_str ref, mc_str *out_table
     if (!model)
         return false;
     *out_table = model->physical;
-    *out_label = label_column(model);
+    *out_label = mc_model_label_column(model)->name;
     *out_soft_delete = model->soft_delete;
     return true;
 }

@@ -182,6 +182,10 @@ MC_API void mc_model_free(mc_model *model);
 /** NULL when there is none of that name. */
 MC_API const mc_column *mc_model_find_column(const mc_model *model, mc_str name);
 
+/** What people call a row by: the first of the usual names (name, title, …) that the model shows,
+ *  else its first text column that is shown, else id. */
+MC_API const mc_column *mc_model_label_column(const mc_model *model);
+
 /** Characters matched by rules.regex, under a match limit; false also when the limit was hit. */
 MC_API bool mc_column_regex_matches(const mc_column *column, mc_str text);
 

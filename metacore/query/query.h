@@ -118,5 +118,13 @@ MC_API void mc_query_write_count(const mc_query *query, mc_buf *out);
  */
 MC_API bool mc_query_value(mc_arena *arena, const mc_column *column, mc_str text, mc_db_value *out);
 
+/**
+ * Writes the condition that expression (SQL) contains text, without regard to case; '%', '_' and
+ * '\\' in text mean themselves. number is the parameter's, out_arg what is bound to it.
+ */
+MC_API MC_MUST_USE mc_code mc_query_contains(mc_arena *arena, mc_db_dialect dialect,
+                                             mc_str expression, mc_str text, size_t number,
+                                             mc_buf *out, mc_db_value *out_arg, mc_err *err);
+
 MC_END_DECLS
 #endif

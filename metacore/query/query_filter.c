@@ -85,25 +85,39 @@ static mc_str like_pattern(mc_arena *arena, mc_str text)
     return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
 }
 
+mc_code mc_query_contains(mc_arena *arena, mc_db_dialect dialect, mc_str expression, mc_str text,
+                          size_t number, mc_buf *out, mc_db_value *out_arg, mc_err *err)
+{
+    mc_str pattern = text;
+
+    if (dialect == MC_DB_SQLITE) {
+        mc_buf_lit(out, "mc_contains(");
+        mc_buf_str(out, expression);
+        mc_buf_printf(out, ", $%zu)", number);
+    } else {
+        pattern = like_pattern(arena, text);
+        if (!pattern.ptr)
+            return mc_fail(err, MC_NO_MEMORY, "list");
+        mc_buf_str(out, expression);
+        mc_buf_printf(out, "::text ILIKE $%zu", number);
+    }
+    *out_arg = mc_db_text(pattern);
+    return MC_OK;
+}
+
 mc_code mc__query_contains(mc__query_builder *b, const mc_column *column, mc_str text, mc_err *err)
 {
-    mc_str pattern;
-    mc_code rc;
+    mc_buf name;
 
-    if (b->dialect == MC_DB_SQLITE) {
-        mc_buf_lit(&b->where, "mc_contains(");
-        mc_buf_sql_ident(&b->where, column->name);
-        mc_buf_lit(&b->where, ", ");
-        rc = mc__query_arg(b, mc_db_text(text), err);
-        mc_buf_char(&b->where, ')');
-        return rc;
-    }
-    pattern = like_pattern(b->ctx->arena, text);
-    if (!pattern.ptr)
+    if (b->out.arg_count == MC_QUERY_ARGS_MAX)
+        return mc_fail(err, MC_INVALID, "the list has too many filter values");
+    mc_buf_init_arena(&name, b->ctx->arena, 0);
+    mc_buf_sql_ident(&name, column->name);
+    if (mc_buf_failed(&name))
         return mc_fail(err, MC_NO_MEMORY, "list");
-    mc_buf_sql_ident(&b->where, column->name);
-    mc_buf_lit(&b->where, "::text ILIKE ");
-    return mc__query_arg(b, mc_db_text(pattern), err);
+    b->out.arg_count++;
+    return mc_query_contains(b->ctx->arena, b->dialect, mc_buf_get(&name), text, b->out.arg_count,
+                             &b->where, &b->args[b->out.arg_count - 1], err);
 }
 
 /* ---- comparing ---- */
