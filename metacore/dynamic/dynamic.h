@@ -135,6 +135,11 @@ MC_API MC_MUST_USE mc_code mc_dynamic_add_hook(mc_dynamic *self, mc_str model_ke
 MC_API MC_MUST_USE mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action,
                                            const mc_model **out, mc_err *err);
 
+/** Whether ctx may do action on what is called key, a model of the registry or not ("users").
+ *  Errors: UNAUTHENTICATED "not authenticated"; FORBIDDEN; the callback's own. */
+MC_API MC_MUST_USE mc_code mc_dynamic_check(mc_dynamic *self, mc_ctx *ctx, mc_str key,
+                                            mc_str action, mc_err *err);
+
 /* ---- reading; on ctx->conn ---- */
 
 /** The row as a JSON object onto out; out_version (may be NULL) is its updated_at.

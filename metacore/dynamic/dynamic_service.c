@@ -31,12 +31,14 @@ void mc_dynamic_free(mc_dynamic *self)
     free(self);
 }
 
-static mc_code check_action(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action, mc_err *err)
+mc_code mc_dynamic_check(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action, mc_err *err)
 {
     char text[160];
     mc_str capability;
     int len = snprintf(text, sizeof(text), "%.*s.%.*s", MC_FMT(key), MC_FMT(action));
 
+    if (mc_ctx_is_anonymous(ctx))
+        return mc_fail(err, MC_UNAUTHENTICATED, "not authenticated");
     if (len < 0 || (size_t)len >= sizeof(text))
         return mc_fail(err, MC_FORBIDDEN, "permission denied");
     capability = mc_str_of(text, (size_t)len);
@@ -59,7 +61,7 @@ mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action
         return rc;
     if (!model || !is_visible)
         return mc_fail(err, MC_NOT_FOUND, "model not found in registry");
-    rc = check_action(self, ctx, model->key, action, err);
+    rc = mc_dynamic_check(self, ctx, model->key, action, err);
     if (rc == MC_OK)
         rc = mc_models_for_org(self->config.models, model, ctx->who.org_id, out, err);
     return rc;

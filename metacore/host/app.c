@@ -179,6 +179,14 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
         &app->dynamic, err);
 }
 
+static mc_code build_options(mc_app *app, mc_err *err)
+{
+    return mc_options_new(&(mc_options_config){MC_OPTIONS_CONFIG, .dynamic = app->dynamic,
+                                               .models = app->models, .i18n = app->i18n,
+                                               .dialect = mc_db_dialect_of(app->db)},
+                          &app->options, err);
+}
+
 static mc_code build_services(mc_app *app, mc_err *err)
 {
     mc_code rc = mc_i18n_new(NULL, &app->i18n, err);
@@ -195,6 +203,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
         rc = build_metadata(app, err);
     if (rc == MC_OK)
         rc = build_dynamic(app, err);
+    if (rc == MC_OK)
+        rc = build_options(app, err);
     if (rc == MC_OK)
         rc = mc_http_router_new(&app->router, err);
     return rc == MC_OK ? mc__app_mount(app, err) : rc;
@@ -241,6 +251,7 @@ void mc_app_free(mc_app *app)
     mc_executor_free(app->executor);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
+    mc_options_free(app->options);
     mc_dynamic_free(app->dynamic);
     mc_metadata_free(app->metadata);
     mc_auth_free(app->auth);

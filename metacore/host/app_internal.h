@@ -8,6 +8,7 @@
 #include "metacore/host/executor.h"
 #include "metacore/host/host.h"
 #include "metacore/metadata/metadata.h"
+#include "metacore/options/options.h"
 
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
@@ -23,6 +24,7 @@ struct mc_app {
     mc_auth *auth;
     mc_metadata *metadata;
     mc_dynamic *dynamic;
+    mc_options *options;
     mc_http_router *router;
     mc_http_cors cors;
     mc_executor *executor;

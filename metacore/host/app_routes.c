@@ -82,6 +82,9 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     routes = mc_metadata_routes(app->metadata, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
+    routes = mc_options_routes(app->options, &count);
+    if (rc == MC_OK)
+        rc = mount(app, "/api", routes, count, err);
     routes = mc_dynamic_routes(app->dynamic, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
