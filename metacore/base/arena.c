@@ -21,6 +21,7 @@
 #define ALIGN alignof(max_align_t)
 #define FIRST_BLOCK ((size_t)4096)
 #define BLOCK_MAX ((size_t)256 << 10)
+#define KEPT_MAX ((size_t)32 << 10) /* of the block that a reset keeps */
 
 typedef struct block {
     struct block *next; /* the older one */
@@ -32,7 +33,7 @@ struct mc_arena {
     char *at;     /* where the next piece goes */
     char *end;    /* of the newest block */
     block *head;  /* newest */
-    block *first; /* kept by a reset; NULL when the first piece was an unusually large one */
+    block *first; /* the oldest; NULL when the first piece was an unusually large one */
     size_t used;
     size_t budget;
 };
@@ -67,10 +68,12 @@ void mc_arena_free(mc_arena *arena)
 
 void mc_arena_reset(mc_arena *arena)
 {
-    block *kept = arena->first;
+    /* Blocks double, so the newest is half of all that was needed: whoever resets after each of many
+     * like requests comes to need one block, and no more calls of malloc. */
+    block *kept = arena->head && arena->head->cap <= KEPT_MAX ? arena->head : arena->first;
 
     blocks_free(arena, kept);
-    arena->head = kept;
+    arena->head = arena->first = kept;
     arena->used = 0;
     arena->at = arena->end = NULL;
     if (kept) {

@@ -26,7 +26,7 @@ typedef struct mc_arena mc_arena;
 /** budget_bytes 0: MC_ARENA_BUDGET_DEFAULT. NULL when memory is gone. Allocates lazily. */
 MC_API mc_arena *mc_arena_new(size_t budget_bytes);
 MC_API void mc_arena_free(mc_arena *arena);
-/** Forgets every piece; keeps the first block for reuse and returns the others to the system. */
+/** Forgets every piece; keeps one block for reuse and returns the others to the system. */
 MC_API void mc_arena_reset(mc_arena *arena);
 /** Bytes given out since birth or reset, alignment included. */
 MC_API size_t mc_arena_used(const mc_arena *arena);

@@ -87,26 +87,6 @@ char *mc_buf_reserve(mc_buf *buf, size_t n)
     return buf->ptr + buf->len;
 }
 
-void mc_buf_bytes(mc_buf *buf, const void *ptr, size_t len)
-{
-    char *room = len ? mc_buf_reserve(buf, len) : NULL;
-
-    if (!room)
-        return;
-    memcpy(room, ptr, len);
-    buf->len += len;
-}
-
-void mc_buf_str(mc_buf *buf, mc_str s)
-{
-    mc_buf_bytes(buf, s.ptr, s.len);
-}
-
-void mc_buf_char(mc_buf *buf, char c)
-{
-    mc_buf_bytes(buf, &c, 1);
-}
-
 void mc_buf_u64(mc_buf *buf, uint64_t v)
 {
     char digits[20];

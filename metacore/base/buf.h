@@ -15,6 +15,8 @@
 #include "metacore/base/err.h"
 #include "metacore/base/str.h"
 
+#include <string.h>
+
 MC_BEGIN_DECLS
 
 typedef struct mc_buf {
@@ -61,9 +63,27 @@ static inline void mc_buf_commit(mc_buf *buf, size_t n)
     buf->len += n;
 }
 
-MC_API void mc_buf_bytes(mc_buf *buf, const void *ptr, size_t len);
-MC_API void mc_buf_str(mc_buf *buf, mc_str s);
-MC_API void mc_buf_char(mc_buf *buf, char c);
+/* Rows of JSON are written in pieces of a few bytes: where there is room, each is a copy in place.
+ * A full or failed buffer has none (mc_buf_reserve decides). */
+static inline void mc_buf_bytes(mc_buf *buf, const void *ptr, size_t len)
+{
+    char *room = buf->cap - buf->len > len && !buf->failed ? buf->ptr + buf->len : NULL;
+
+    if (!room && len > 0)
+        room = mc_buf_reserve(buf, len);
+    if (!room)
+        return;
+    memcpy(room, ptr, len);
+    buf->len += len;
+}
+static inline void mc_buf_str(mc_buf *buf, mc_str s)
+{
+    mc_buf_bytes(buf, s.ptr, s.len);
+}
+static inline void mc_buf_char(mc_buf *buf, char c)
+{
+    mc_buf_bytes(buf, &c, 1);
+}
 MC_API void mc_buf_u64(mc_buf *buf, uint64_t v);
 MC_API void mc_buf_i64(mc_buf *buf, int64_t v);
 MC_API void mc_buf_printf(mc_buf *buf, const char *fmt, ...) MC_PRINTF(2, 3);
