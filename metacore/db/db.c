@@ -94,6 +94,25 @@ mc_code mc_db_submit(mc_db *db, mc_db_job *job, mc_err *err)
     return db->vt->submit(db->driver, job, err);
 }
 
+void mc_db_submit_all(mc_db *db, mc_db_job *jobs)
+{
+    mc_err err;
+    mc_code rc;
+
+    if (db->vt->submit_all) {
+        db->vt->submit_all(db->driver, jobs);
+        return;
+    }
+    rc = mc_fail(&err, MC_NOT_PROVIDED, "db: this driver has no writer of its own");
+    while (jobs) {
+        mc_db_job *job = jobs;
+
+        jobs = job->next;
+        job->err = err;
+        job->done(job, rc);
+    }
+}
+
 mc_code mc_db_reader_open(mc_db *db, mc_db_conn **out, mc_err *err)
 {
     return db->vt->reader_open(db->driver, out, err);
@@ -177,6 +196,11 @@ bool mc_db_col_bool(mc_db_rows *rows, size_t col)
 int64_t mc_db_col_int(mc_db_rows *rows, size_t col)
 {
     return rows->conn->vt->col_int(rows, col);
+}
+
+bool mc_db_col_cell(mc_db_rows *rows, size_t col, mc_str *out)
+{
+    return rows->conn->vt->col_cell(rows, col, out);
 }
 
 mc_str mc_db_col_text(mc_db_rows *rows, size_t col)

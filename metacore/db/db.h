@@ -118,6 +118,10 @@ typedef struct mc_db_config {
     int64_t wait_timeout_ms; /* for a pooled connection, or a lock; 0: 5000 */
     mc_str module_path;      /* PostgreSQL's loadable module; empty: beside the binary, then the
                                 library folder */
+    /** On the writer, before the first and after the last `done` of a group: for callers whose
+     *  answers are cheaper together. NULL: nobody. SQLite only, for only there are groups. */
+    void (*around_done)(void *user, bool is_over);
+    void *around_done_user;
 } mc_db_config;
 #define MC_DB_CONFIG .struct_size = sizeof(mc_db_config)
 
@@ -175,6 +179,11 @@ typedef struct mc_db_job {
  * Errors  LIMIT: queue full; done is not called then.
  */
 MC_API MC_MUST_USE mc_code mc_db_submit(mc_db *db, mc_db_job *job, mc_err *err);
+/**
+ * The same for many, linked by next: they join one group, where one by one the first would wake
+ * the writer and be committed alone. Those that find no room are done with LIMIT, on this thread.
+ */
+MC_API void mc_db_submit_all(mc_db *db, mc_db_job *jobs);
 
 /** A read-only connection of one's own, for an event loop or a pool thread. */
 MC_API MC_MUST_USE mc_code mc_db_reader_open(mc_db *db, mc_db_conn **out, mc_err *err);
@@ -247,6 +256,8 @@ MC_API bool mc_db_col_bool(mc_db_rows *rows, size_t col);
 MC_API int64_t mc_db_col_int(mc_db_rows *rows, size_t col);
 /** The store's text: SQLite's column, PostgreSQL's text format; of BYTES the bytes themselves. */
 MC_API mc_str mc_db_col_text(mc_db_rows *rows, size_t col);
+/** is_null and text in one look, for whoever writes many cells: false when null, *out untouched. */
+MC_API bool mc_db_col_cell(mc_db_rows *rows, size_t col, mc_str *out);
 MC_API mc_uuid mc_db_col_uuid(mc_db_rows *rows, size_t col);
 MC_API mc_time mc_db_col_time(mc_db_rows *rows, size_t col);
 

@@ -91,6 +91,7 @@ static mc_code write_values(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
 static mc_code read_values(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     mc_db_value id = mc_db_uuid(some_id);
+    mc_str cell = MC_STR("untouched");
     mc_db_rows rows;
     mc_code rc = mc_db_query(
         conn,
@@ -115,6 +116,10 @@ static mc_code read_values(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
     MC_EXPECT(mc_db_col_is_null(&rows, 8));
     MC_EXPECT(!mc_db_col_is_null(&rows, 0));
     MC_EXPECT_EQ(mc_db_col_int(&rows, 8), 0);
+    MC_EXPECT(!mc_db_col_cell(&rows, 8, &cell));
+    MC_EXPECT_Z(cell, "untouched");
+    MC_EXPECT(mc_db_col_cell(&rows, 3, &cell));
+    MC_EXPECT_Z(cell, "caf\xc3\xa9");
     MC_EXPECT(!mc_db_rows_next(&rows));
     return mc_db_rows_finish(&rows, err);
 }

@@ -20,6 +20,7 @@ typedef struct mc__db_driver_vt {
     mc_code (*write)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
     mc_code (*write_alone)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
     mc_code (*submit)(void *driver, mc_db_job *job, mc_err *err); /* NULL: not provided */
+    void (*submit_all)(void *driver, mc_db_job *jobs);            /* as submit */
     mc_code (*read)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
     mc_code (*reader_open)(void *driver, mc_db_conn **out, mc_err *err);
@@ -44,6 +45,7 @@ typedef struct mc__db_driver_vt {
     bool (*col_bool)(mc_db_rows *rows, size_t col);
     int64_t (*col_int)(mc_db_rows *rows, size_t col);
     mc_str (*col_text)(mc_db_rows *rows, size_t col);
+    bool (*col_cell)(mc_db_rows *rows, size_t col, mc_str *out);
     mc_time (*col_time)(mc_db_rows *rows, size_t col);
 } mc__db_driver_vt;
 

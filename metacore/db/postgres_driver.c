@@ -187,5 +187,6 @@ MC_API const mc__db_driver_vt metacore_db_postgres = {
     .col_bool = mc__pg_col_bool,
     .col_int = mc__pg_col_int,
     .col_text = mc__pg_col_text,
+    .col_cell = mc__pg_col_cell,
     .col_time = mc__pg_col_time,
 };

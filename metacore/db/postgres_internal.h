@@ -95,6 +95,7 @@ bool mc__pg_col_is_null(mc_db_rows *rows, size_t col);
 bool mc__pg_col_bool(mc_db_rows *rows, size_t col);
 int64_t mc__pg_col_int(mc_db_rows *rows, size_t col);
 mc_str mc__pg_col_text(mc_db_rows *rows, size_t col);
+bool mc__pg_col_cell(mc_db_rows *rows, size_t col, mc_str *out);
 mc_time mc__pg_col_time(mc_db_rows *rows, size_t col);
 
 #endif

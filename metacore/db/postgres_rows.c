@@ -126,6 +126,14 @@ mc_str mc__pg_col_text(mc_db_rows *rows, size_t col)
     return text;
 }
 
+bool mc__pg_col_cell(mc_db_rows *rows, size_t col, mc_str *out)
+{
+    if (mc__pg_col_is_null(rows, col))
+        return false;
+    *out = mc__pg_col_text(rows, col);
+    return true;
+}
+
 int64_t mc__pg_col_int(mc_db_rows *rows, size_t col)
 {
     mc_str text = raw_text(rows, col);

@@ -88,8 +88,7 @@ static mc_code apply_pragmas(mc__sqlite_conn *conn, bool is_writer, bool is_norm
                                    "PRAGMA trusted_schema=OFF;"
                                    "PRAGMA temp_store=MEMORY;"
                                    "PRAGMA mmap_size=" MMAP_BYTES ";"
-                                   "PRAGMA wal_autocheckpoint=0;"
-                                   "PRAGMA cell_size_check=ON;",
+                                   "PRAGMA wal_autocheckpoint=0;",
                                    err);
 
     if (rc == MC_OK && is_writer)

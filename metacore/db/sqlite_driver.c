@@ -177,6 +177,19 @@ static mc_str col_text(mc_db_rows *rows, size_t col)
     return mc_str_of(text, text ? (size_t)sqlite3_column_bytes(stmt_of(rows), (int)col) : 0);
 }
 
+/* By sqlite3_value: each sqlite3_column_* call looks the column up and checks for errors again. */
+static bool col_cell(mc_db_rows *rows, size_t col, mc_str *out)
+{
+    sqlite3_value *value = sqlite3_column_value(stmt_of(rows), (int)col);
+    const char *text;
+
+    if (sqlite3_value_type(value) == SQLITE_NULL)
+        return false;
+    text = (const char *)sqlite3_value_text(value);
+    *out = mc_str_of(text, text ? (size_t)sqlite3_value_bytes(value) : 0);
+    return true;
+}
+
 static mc_time col_time(mc_db_rows *rows, size_t col)
 {
     mc_str text = col_text(rows, col);
@@ -195,6 +208,7 @@ const mc__db_driver_vt mc__db_sqlite = {
     .write = mc__sqlite_write,
     .write_alone = mc__sqlite_write_alone,
     .submit = mc__sqlite_submit,
+    .submit_all = mc__sqlite_submit_all,
     .read = read_driver,
     .reader_open = reader_open,
     .conn_close = mc__sqlite_conn_close,
@@ -213,5 +227,6 @@ const mc__db_driver_vt mc__db_sqlite = {
     .col_bool = col_bool,
     .col_int = col_int,
     .col_text = col_text,
+    .col_cell = col_cell,
     .col_time = col_time,
 };

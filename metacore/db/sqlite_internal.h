@@ -18,6 +18,7 @@ typedef struct mc__sqlite_stmt {
     uint32_t param_count;
     uint32_t arg_count; /* the highest N of $N */
     char (*texts)[40];  /* where UUIDs and times are written while bound; [param_count] */
+    uint32_t *numbers;  /* of "$n", by position; [param_count] */
 } mc__sqlite_stmt;
 
 typedef struct mc__sqlite_conn {
@@ -82,6 +83,7 @@ mc_code mc__sqlite_add_functions(mc__sqlite_conn *conn, mc_err *err);
 mc_code mc__sqlite_writer_start(mc__sqlite *self, mc_err *err);
 void mc__sqlite_writer_stop(mc__sqlite *self);
 mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err);
+void mc__sqlite_submit_all(void *driver, mc_db_job *jobs);
 mc_code mc__sqlite_write(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 mc_code mc__sqlite_write_alone(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 

@@ -14,6 +14,7 @@ void mc__sqlite_stmt_free(mc__sqlite_stmt *stmt)
         return;
     (void)sqlite3_finalize(stmt->stmt); /* repeats the last step's error, which was reported */
     free(stmt->texts);
+    free(stmt->numbers);
     free(stmt);
 }
 
@@ -35,13 +36,15 @@ static mc_code read_params(mc__sqlite_stmt *stmt, mc_err *err)
     if (count == 0)
         return MC_OK;
     stmt->texts = malloc((size_t)count * sizeof(*stmt->texts));
-    if (!stmt->texts)
+    stmt->numbers = malloc((size_t)count * sizeof(*stmt->numbers));
+    if (!stmt->texts || !stmt->numbers)
         return mc_fail(err, MC_NO_MEMORY, "db: statement");
     for (int i = 1; i <= count; i++) {
         uint32_t number = param_number(sqlite3_bind_parameter_name(stmt->stmt, i));
 
         if (number == 0)
             return mc_fail(err, MC_INTERNAL, "db: parameters are $1, $2 …");
+        stmt->numbers[i - 1] = number;
         stmt->arg_count = number > stmt->arg_count ? number : stmt->arg_count;
     }
     return MC_OK;
@@ -179,8 +182,7 @@ static mc_code bind_all(mc__sqlite_conn *conn, mc__sqlite_stmt *stmt, const mc_d
         return mc_fail(err, MC_INTERNAL, "db: %zu arguments for %u parameters", arg_count,
                        stmt->arg_count);
     for (int i = 1; i <= (int)stmt->param_count; i++) {
-        uint32_t number = param_number(sqlite3_bind_parameter_name(stmt->stmt, i));
-        int bound = bind_one(stmt, i, &args[number - 1]);
+        int bound = bind_one(stmt, i, &args[stmt->numbers[i - 1] - 1]);
 
         if (bound != SQLITE_OK)
             return mc__sqlite_fail(conn, bound, err);

@@ -14,15 +14,17 @@ static int64_t monotonic_us(void)
 
 /* ---- the queue ---- */
 
-mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
+/* Takes from *jobs what finds room and leaves the rest there; the failure is the rest's. */
+static mc_code append(mc__sqlite *self, mc_db_job **jobs, mc_err *err)
 {
-    mc__sqlite *self = driver;
-    bool is_stopping, is_full;
+    bool is_stopping;
 
     mc_mutex_lock(&self->mu);
     is_stopping = self->is_stopping;
-    is_full = self->queued >= self->config.queue_max;
-    if (!is_stopping && !is_full) {
+    while (*jobs && !is_stopping && self->queued < self->config.queue_max) {
+        mc_db_job *job = *jobs;
+
+        *jobs = job->next;
         job->next = NULL;
         *self->last = job;
         self->last = &job->next;
@@ -30,9 +32,30 @@ mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
             mc_cond_signal(&self->work);
     }
     mc_mutex_unlock(&self->mu);
-    if (is_stopping)
-        return mc_fail(err, MC_UNAVAILABLE, "the database is closing");
-    return is_full ? mc_fail(err, MC_LIMIT, "too many writes are waiting") : MC_OK;
+    if (!*jobs)
+        return MC_OK;
+    return is_stopping ? mc_fail(err, MC_UNAVAILABLE, "the database is closing")
+                       : mc_fail(err, MC_LIMIT, "too many writes are waiting");
+}
+
+mc_code mc__sqlite_submit(void *driver, mc_db_job *job, mc_err *err)
+{
+    job->next = NULL;
+    return append(driver, &job, err);
+}
+
+void mc__sqlite_submit_all(void *driver, mc_db_job *jobs)
+{
+    mc_err err;
+    mc_code rc = append(driver, &jobs, &err);
+
+    while (jobs) {
+        mc_db_job *job = jobs;
+
+        jobs = job->next; /* job is its owner's again once done is called */
+        job->err = err;
+        job->done(job, rc);
+    }
 }
 
 /* A job that wants to be alone is taken alone, and never into a group that has begun. */
@@ -107,8 +130,12 @@ static void run_group(mc__sqlite *self, mc_db_job *jobs)
     }
 }
 
-static void complete(mc_db_job *jobs, mc_code rc, const mc_err *err)
+static void complete(const mc__sqlite *self, mc_db_job *jobs, mc_code rc, const mc_err *err)
 {
+    const mc_db_config *config = &self->config;
+
+    if (config->around_done)
+        config->around_done(config->around_done_user, false);
     while (jobs) {
         mc_db_job *job = jobs;
 
@@ -119,6 +146,8 @@ static void complete(mc_db_job *jobs, mc_code rc, const mc_err *err)
         }
         job->done(job, job->err.code);
     }
+    if (config->around_done)
+        config->around_done(config->around_done_user, true);
 }
 
 static void do_group(mc__sqlite *self, mc_db_job *jobs)
@@ -131,7 +160,7 @@ static void do_group(mc__sqlite *self, mc_db_job *jobs)
         run_group(self, jobs);
         rc = mc_db_commit(conn, &err);
     }
-    complete(jobs, rc, &err);
+    complete(self, jobs, rc, &err);
 }
 
 static void do_alone(mc__sqlite *self, mc_db_job *job)
@@ -143,7 +172,7 @@ static void do_alone(mc__sqlite *self, mc_db_job *job)
     job->err.code = mc__db_run_alone(conn, job->ctx, job->fn, job->user, &job->err);
     /* The one setting that migrations change for themselves, and whose loss would be silent. */
     MC_IGNORE(mc__sqlite_simple(self->writer, "PRAGMA foreign_keys = ON", &ignored));
-    complete(job, MC_OK, NULL);
+    complete(self, job, MC_OK, NULL);
 }
 
 /* ---- checkpoints: here only, for two connections at it can corrupt a WAL (before 3.51.3) ---- */
