@@ -86,10 +86,22 @@ static mc_code load_secret(mc_app *app, mc_str configured, mc_err *err)
 
 /* ---- storage ---- */
 
+/* The answers of one commit reach their loops together: a wake-up each would cost more than the
+ * rows. */
+static void around_done(void *user, bool is_over)
+{
+    (void)user;
+    if (is_over)
+        mc_answers_release();
+    else
+        mc_answers_hold();
+}
+
 static mc_code open_database(mc_app *app, mc_err *err)
 {
     mc_db_config config = {MC_DB_CONFIG, .url = app->config.database_url,
-                           .synchronous_normal = app->config.synchronous_normal};
+                           .synchronous_normal = app->config.synchronous_normal,
+                           .around_done = around_done};
 
     if (mc_str_is_empty(config.url))
         config.url = mc_str_printf(app->text, "sqlite:%s/metacore.db", app->dir.path);

@@ -6,7 +6,9 @@
 
 #define WORKER_QUEUE_MAX 1024
 #define RETRY_AFTER_S 1
+#define BATCH_US 500 /* a write waits for no more than this and one request */
 
+typedef mc__batch batch;
 typedef mc__work work;
 
 /* A pool thread's own read-only connection; made by its first job, closed with the thread. */
@@ -121,16 +123,43 @@ static void written(mc_db_job *job, mc_code rc)
     mc__work_finish(w, rc);
 }
 
+static void submit_batch(mc_executor *self, unsigned loop)
+{
+    batch *writes = &self->batches[loop];
+    mc_db_job *first = writes->first;
+
+    writes->first = NULL;
+    writes->last = &writes->first;
+    if (first)
+        mc_db_submit_all(self->config.db, first);
+}
+
+/* Not at once: the first write would wake the writer and be committed without the others. */
 static void submit_write(work *w)
 {
-    mc_code rc;
+    batch *writes = &w->self->batches[mc_exchange_loop(w->x)];
 
     w->job.writer =
         (mc_db_job){.ctx = &w->req.ctx, .fn = handle_in_transaction, .user = w, .done = written};
     w->req.ctx.conn = NULL; /* the writer brings its own */
-    rc = mc_db_submit(w->self->config.db, &w->job.writer, &w->err);
-    if (rc != MC_OK)
-        mc__work_finish(w, rc);
+    if (!writes->first)
+        writes->since_us = w->started_us;
+    *writes->last = &w->job.writer;
+    writes->last = &w->job.writer.next;
+}
+
+static void on_batch(void *user, unsigned loop)
+{
+    submit_batch(user, loop);
+}
+
+/* Reads that take their time must not keep the writes before them from the disk. */
+static void submit_overdue(mc_executor *self, unsigned loop, int64_t now_us)
+{
+    const batch *writes = &self->batches[loop];
+
+    if (writes->first && now_us - writes->since_us > BATCH_US)
+        submit_batch(self, loop);
 }
 
 /* ---- the pool ---- */
@@ -276,6 +305,7 @@ static void on_request(void *user, mc_exchange *x)
     w->self = self;
     w->x = x;
     w->started_us = mc_clock_monotonic_us(self->config.clock);
+    submit_overdue(self, mc_exchange_loop(x), w->started_us);
     mc_http_req_init(&w->req, message, arena);
     mc_http_res_init(&w->res, arena);
     w->req.is_local = mc_exchange_is_local(x);
@@ -393,10 +423,13 @@ mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_
     self->loop_count = config->loops;
     mc_mutex_init(&self->mu);
     self->loop_conns = calloc(self->loop_count ? self->loop_count : 1, sizeof(mc_db_conn *));
-    if (!self->loop_conns) {
+    self->batches = calloc(self->loop_count ? self->loop_count : 1, sizeof(batch));
+    if (!self->loop_conns || !self->batches) {
         rc = mc_fail(err, MC_NO_MEMORY, "executor: %u loops", self->loop_count);
         goto fail;
     }
+    for (unsigned i = 0; i < self->loop_count; i++)
+        self->batches[i].last = &self->batches[i].first;
     pool.threads = config->workers ? config->workers : (cores > 0 ? 2 * (unsigned)cores : 2);
     rc = mc_pool_new(&pool, &self->pool, err);
     if (rc == MC_OK)
@@ -419,6 +452,7 @@ void mc_executor_free(mc_executor *self)
     mc_pool_free(self->pool);
     mc_mutex_deinit(&self->mu);
     free(self->loop_conns);
+    free(self->batches);
     free(self);
 }
 
@@ -427,6 +461,7 @@ mc_server_handler mc_executor_handler(mc_executor *self)
     return (mc_server_handler){.on_head = on_head,
                                .on_request = on_request,
                                .on_refusal = on_refusal,
+                               .on_batch = on_batch,
                                .loop_start = loop_start,
                                .loop_stop = loop_stop,
                                .user = self};

@@ -12,6 +12,12 @@ typedef struct mc__long_count {
     unsigned count;
 } mc__long_count;
 
+/* The writes of one batch of requests; its loop thread's own. */
+typedef struct mc__batch {
+    mc_db_job *first, **last;
+    int64_t since_us;
+} mc__batch;
+
 struct mc_executor {
     mc_executor_config config;
     mc_db_dialect dialect;
@@ -20,6 +26,7 @@ struct mc_executor {
     unsigned long_max_per_org;
     unsigned loop_count;
     mc_db_conn **loop_conns; /* [loop], each its loop thread's own */
+    mc__batch *batches;      /* [loop], likewise */
     mc_mutex mu;
     mc__long_count *long_counts; /* guarded by mu; one slot for each that may wait or run */
     unsigned long_slots;

@@ -8,6 +8,33 @@
 
 static _Thread_local mc__loop *current_loop;
 
+/* What this thread will wake at release. Each loop is in it once: it counts as woken from then. */
+static _Thread_local struct {
+    bool is_held;
+    unsigned count;
+    mc__loop *loops[MC__LOOPS_MAX];
+} held;
+
+void mc_answers_hold(void)
+{
+    held.is_held = true;
+}
+
+void mc_answers_release(void)
+{
+    held.is_held = false;
+    while (held.count > 0)
+        mc__loop_wake(held.loops[--held.count]);
+}
+
+void mc__loop_wake_once(mc__loop *loop)
+{
+    if (held.is_held && held.count < MC__LOOPS_MAX) /* of several servers: as many as fit */
+        held.loops[held.count++] = loop;
+    else
+        mc__loop_wake(loop);
+}
+
 mc__loop *mc__current_loop(void)
 {
     return current_loop;

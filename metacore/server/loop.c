@@ -135,7 +135,7 @@ void mc__loop_post(mc_exchange *x)
     loop->is_woken = true;
     mc_mutex_unlock(&loop->mu);
     if (must_wake)
-        mc__loop_wake(loop);
+        mc__loop_wake_once(loop);
 }
 
 void mc__loop_post_stream(mc_exchange *x, mc__stream_end end)
@@ -312,6 +312,8 @@ void *mc__loop_main(void *user)
         loop->now_us = monotonic_us();
         for (int i = 0; i < count; i++)
             handle_event(loop, &events[i]);
+        if (server->config.handler.on_batch)
+            server->config.handler.on_batch(server->config.handler.user, loop->number);
         run_timers(loop);
         if (is_stopping)
             is_over = wind_down(loop);

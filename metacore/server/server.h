@@ -76,6 +76,9 @@ typedef struct mc_server_handler {
      * fills *out (status is set, message says why) with text in arena.
      */
     void (*on_refusal)(void *user, mc_arena *arena, int status, mc_str message, mc_answer *out);
+    /** Optional. On the loop's thread when all that had arrived at once has been handled: for work
+     *  that is cheaper together, such as the writes of one commit. */
+    void (*on_batch)(void *user, unsigned loop);
     /** Optional. In each loop's thread, once before and after its work: readers, caches. */
     mc_code (*loop_start)(void *user, unsigned loop, mc_err *err);
     void (*loop_stop)(void *user, unsigned loop);
@@ -154,6 +157,14 @@ MC_API bool mc_exchange_is_local(const mc_exchange *x);
  * Callable from any thread. A client that went away is not an error.
  */
 MC_API void mc_exchange_answer(mc_exchange *x, const mc_answer *answer);
+
+/**
+ * Between the two, answers that this thread gives wake their loops once each, at release, instead
+ * of one by one: for whoever has many answers at a time. A loop may sleep meanwhile, so release
+ * soon, and always. Not nested; no effect on a loop's own thread.
+ */
+MC_API void mc_answers_hold(void);
+MC_API void mc_answers_release(void);
 
 /** The header's value, or empty; name in lower case. out_count (may be NULL): how often it came. */
 MC_API mc_str mc_message_header(const mc_message *m, mc_str name, size_t *out_count);

@@ -180,6 +180,8 @@ mc_code mc__loop_init(mc__loop *loop, struct mc_server *server, unsigned number,
 void mc__loop_deinit(mc__loop *loop);
 void *mc__loop_main(void *loop);
 void mc__loop_wake(mc__loop *loop);
+/* As wake; between hold and release, at release. */
+void mc__loop_wake_once(mc__loop *loop);
 void mc__loop_post(mc_exchange *x); /* an answer from another thread */
 void mc__loop_post_stream(mc_exchange *x, mc__stream_end end);
 mc_str mc__loop_date(mc__loop *loop);
