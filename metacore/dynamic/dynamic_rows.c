@@ -196,10 +196,17 @@ static void write_decimal(mc_buf *out, mc_str text)
     mc_buf_str(out, text);
 }
 
-static void write_time(const mc__row_layout *layout, mc_db_rows *rows, size_t at, mc_buf *out)
+/* Text of ours that needs no escapes: keys, ids, dates. */
+static void write_quoted(mc_buf *out, mc_str plain)
 {
-    mc_str text = mc_db_col_text(rows, at);
+    mc_buf_char(out, '"');
+    mc_buf_str(out, plain);
+    mc_buf_char(out, '"');
+}
 
+static void write_time(const mc__row_layout *layout, mc_db_rows *rows, size_t at, mc_str text,
+                       mc_buf *out)
+{
     mc_buf_char(out, '"');
     if (layout->dialect == MC_DB_SQLITE && text.len == MC_TIME_TEXT_LEN)
         mc_buf_str(out, text); /* stored as it is shown */
@@ -208,68 +215,93 @@ static void write_time(const mc__row_layout *layout, mc_db_rows *rows, size_t at
     mc_buf_char(out, '"');
 }
 
-static void write_quoted(mc_buf *out, mc_str plain)
+/* Numbers are not asked for as text: SQLite would print them first. */
+static bool is_number(const mc_column *column)
 {
-    mc_buf_char(out, '"');
-    mc_buf_str(out, plain);
-    mc_buf_char(out, '"');
+    return column->type == MC_COL_INT || column->type == MC_COL_BIGINT ||
+           column->type == MC_COL_BOOL;
 }
 
-static void write_value(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column,
-                        size_t at, mc_buf *out)
+static void write_number(mc_db_rows *rows, const mc_column *column, size_t at, mc_buf *out)
 {
-    switch (column->type) {
+    int64_t number = mc_db_col_int(rows, at);
+
+    if (column->type != MC_COL_BOOL)
+        mc_buf_i64(out, number);
+    else
+        mc_buf_str(out, number ? MC_STR("true") : MC_STR("false"));
+}
+
+static void write_text(const mc__row_layout *layout, mc_db_rows *rows, const member *m, mc_str text,
+                       mc_buf *out)
+{
+    switch (m->column->type) {
     case MC_COL_STRING:
     case MC_COL_TEXT:
-        mc_json_write_str(out, mc_db_col_text(rows, at));
+        mc_json_write_str(out, text);
         break;
     case MC_COL_UUID:
-        write_quoted(out, mc_db_col_text(rows, at));
+        write_quoted(out, text);
+        break;
+    case MC_COL_DECIMAL:
+        write_decimal(out, text);
+        break;
+    case MC_COL_TIMESTAMP:
+        write_time(layout, rows, m->at, text, out);
+        break;
+    case MC_COL_DATE:
+        write_quoted(out, mc_str_slice(text, 0, MC_DATE_TEXT_LEN));
+        break;
+    case MC_COL_JSON:
+        mc_buf_str(out, text);
         break;
     case MC_COL_INT:
     case MC_COL_BIGINT:
-        mc_buf_i64(out, mc_db_col_int(rows, at));
-        break;
-    case MC_COL_DECIMAL:
-        write_decimal(out, mc_db_col_text(rows, at));
-        break;
     case MC_COL_BOOL:
-        mc_buf_str(out, mc_db_col_bool(rows, at) ? MC_STR("true") : MC_STR("false"));
-        break;
-    case MC_COL_TIMESTAMP:
-        write_time(layout, rows, at, out);
-        break;
-    case MC_COL_DATE:
-        write_quoted(out, mc_str_slice(mc_db_col_text(rows, at), 0, MC_DATE_TEXT_LEN));
-        break;
-    case MC_COL_JSON:
-        mc_buf_str(out, mc_db_col_text(rows, at));
-        break;
+        break; /* write_number */
     }
+}
+
+static void write_sibling(mc_db_rows *rows, const member *m, mc_str label, mc_buf *out)
+{
+    mc_buf_lit(out, "{\"label\":");
+    mc_json_write_str(out, label);
+    mc_buf_lit(out, ",\"value\":");
+    write_quoted(out, mc_db_col_text(rows, m->id_at));
+    mc_buf_char(out, '}');
+}
+
+static void write_key(const member *m, mc_buf *out)
+{
+    if (m->column) {
+        mc_buf_str(out, m->column->json_key);
+        return;
+    }
+    write_quoted(out, m->key);
+    mc_buf_char(out, ':');
 }
 
 static bool write_member(const mc__row_layout *layout, const member *m, mc_db_rows *rows,
                          mc_buf *out, bool is_first)
 {
-    bool is_null = mc_db_col_is_null(rows, m->at);
+    bool is_number_column = m->column && is_number(m->column);
+    mc_str text;
+    bool is_null =
+        is_number_column ? mc_db_col_is_null(rows, m->at) : !mc_db_col_cell(rows, m->at, &text);
 
     if (is_null && (!m->column || m->column->omit_null))
         return false;
     if (!is_first)
         mc_buf_char(out, ',');
-    write_quoted(out, m->key);
-    mc_buf_char(out, ':');
-    if (!m->column) {
-        mc_buf_lit(out, "{\"label\":");
-        mc_json_write_str(out, mc_db_col_text(rows, m->at));
-        mc_buf_lit(out, ",\"value\":");
-        write_quoted(out, mc_db_col_text(rows, m->id_at));
-        mc_buf_char(out, '}');
-    } else if (is_null) {
+    write_key(m, out);
+    if (is_null)
         mc_buf_lit(out, "null");
-    } else {
-        write_value(layout, rows, m->column, m->at, out);
-    }
+    else if (!m->column)
+        write_sibling(rows, m, text, out);
+    else if (is_number_column)
+        write_number(rows, m->column, m->at, out);
+    else
+        write_text(layout, rows, m, text, out);
     return true;
 }
 

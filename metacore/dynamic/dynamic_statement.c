@@ -47,7 +47,8 @@ mc_code mc__statement_init(mc__statement *s, mc_ctx *ctx, size_t args_max, mc_er
 void mc__statement_arg(mc__statement *s, mc_db_value value)
 {
     s->args[s->count++] = value;
-    mc_buf_printf(&s->sql, "$%zu", s->count);
+    mc_buf_char(&s->sql, '$');
+    mc_buf_u64(&s->sql, s->count);
 }
 
 mc_code mc__statement_one(mc_ctx *ctx, mc__statement *s, const mc__row_layout *layout, mc_buf *out,

@@ -310,6 +310,18 @@ static mc_code write_select_list(mc__model *self, mc_err *err)
     return rc;
 }
 
+static mc_code write_json_keys(mc__model *self, mc_err *err)
+{
+    for (size_t i = 0; i < self->model.column_count; i++) {
+        mc_column *column = &self->columns[i];
+
+        column->json_key = mc_str_printf(self->arena, "\"%.*s\":", MC_FMT(column->name));
+        if (!column->json_key.ptr)
+            return mc_fail(err, MC_NO_MEMORY, "model");
+    }
+    return MC_OK;
+}
+
 static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
 {
     mc_model *model = &self->model;
@@ -339,6 +351,8 @@ static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
         rc = copy_relations(self, def, err);
     if (rc == MC_OK)
         rc = build_columns(self, def, err);
+    if (rc == MC_OK)
+        rc = write_json_keys(self, err);
     return rc == MC_OK ? write_select_list(self, err) : rc;
 }
 

@@ -147,6 +147,7 @@ typedef struct mc_column {
     mc_str widget;
     mc_str custom;          /* a validator's name, for the form; nothing here knows it */
     mc_str default_literal; /* as declared, for the form */
+    mc_str json_key;        /* "name": with quotes and colon, as a row's JSON has it */
 } mc_column;
 
 typedef struct mc_model {

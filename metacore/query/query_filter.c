@@ -57,7 +57,8 @@ mc_code mc__query_arg(mc__query_builder *b, mc_db_value value, mc_err *err)
     if (b->out.arg_count == MC_QUERY_ARGS_MAX)
         return mc_fail(err, MC_INVALID, "the list has too many filter values");
     b->args[b->out.arg_count++] = value;
-    mc_buf_printf(&b->where, "$%zu", b->out.arg_count);
+    mc_buf_char(&b->where, '$');
+    mc_buf_u64(&b->where, b->out.arg_count);
     return MC_OK;
 }
 
