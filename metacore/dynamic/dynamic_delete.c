@@ -24,8 +24,8 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
         .model = model, .id = id, .action = MC_DYNAMIC_DELETED, .at = ctx->now};
     mc__current current;
     mc__statement s;
-    mc_code rc = mc__current_load(self, ctx, &(mc_dynamic_write){.model = model}, id, false,
-                                  &current, err);
+    mc_code rc =
+        mc__current_load(self, ctx, &(mc_dynamic_write){.model = model}, id, false, &current, err);
 
     if (rc == MC_OK && if_version)
         rc = if_version(if_version_user, current.version, err);

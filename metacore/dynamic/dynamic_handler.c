@@ -117,12 +117,16 @@ static void add_routes(mc_dynamic *self, const mc_http_route *routes, size_t cou
 
 void mc__dynamic_add_routes(mc_dynamic *self)
 {
-    const mc_http_route *routes;
-    size_t count;
+    static const mc_http_route *(*const tables[])(size_t * out_count) = {mc__write_routes,
+                                                                         mc__batch_routes};
 
     add_routes(self, table, MC_LEN(table));
-    routes = mc__write_routes(&count);
-    add_routes(self, routes, count);
+    for (size_t i = 0; i < MC_LEN(tables); i++) {
+        size_t count;
+        const mc_http_route *routes = tables[i](&count);
+
+        add_routes(self, routes, count);
+    }
 }
 
 const mc_http_route *mc_dynamic_routes(mc_dynamic *self, size_t *out_count)

@@ -183,6 +183,8 @@ mc_code mc__action(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 /* Nobody is told first, whatever else is wrong with the request. */
 mc_code mc__check_somebody(mc_http_req *req, mc_err *err);
 const mc_http_route *mc__write_routes(size_t *out_count);
+/* dynamic_batch.c */
+const mc_http_route *mc__batch_routes(size_t *out_count);
 /* dynamic_handler.c */
 void mc__dynamic_add_routes(mc_dynamic *self);
 

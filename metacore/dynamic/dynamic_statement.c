@@ -52,7 +52,7 @@ void mc__statement_arg(mc__statement *s, mc_db_value value)
 }
 
 mc_code mc__statement_one(mc_ctx *ctx, mc__statement *s, const mc__row_layout *layout, mc_buf *out,
-                             mc_time *out_version, bool *out_found, mc_err *err)
+                          mc_time *out_version, bool *out_found, mc_err *err)
 {
     mc_db_rows rows;
     mc_code rc = mc_buf_check(&s->sql, "write", err);

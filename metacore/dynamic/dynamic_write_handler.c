@@ -28,8 +28,8 @@ static mc_code prepare_write(mc_http_req *req, mc_dynamic *self, mc_str action, 
     if (rc == MC_OK && has_body)
         rc = mc_http_body_object(req, "invalid body", &input, err);
     if (rc == MC_OK)
-        rc = mc_dynamic_open(self, ctx, mc_http_param(req, MC_STR("model")), action, &p->model,
-                             err);
+        rc =
+            mc_dynamic_open(self, ctx, mc_http_param(req, MC_STR("model")), action, &p->model, err);
     if (rc == MC_OK && has_body)
         rc = mc_dynamic_prepare(self, ctx, p->model, input, !has_id, &p->write, err);
     req->state = p;
@@ -111,8 +111,8 @@ static mc_code prepare_delete(mc_http_req *req, mc_http_res *res, void *user, mc
 static mc_code delete (mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     pending *p = req->state;
-    mc_code rc = mc_dynamic_delete(user, mc_http_ctx(req), p->model, p->id, mc__check_version, req,
-                                   err);
+    mc_code rc =
+        mc_dynamic_delete(user, mc_http_ctx(req), p->model, p->id, mc__check_version, req, err);
 
     return rc == MC_OK ? mc_http_ok_message(res, 200, MC_STR(""), err) : rc;
 }
@@ -133,8 +133,7 @@ static mc_code restore(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     mc_buf *out = mc_http_ok_begin(res, 200);
     size_t start = out->len;
     mc_time version = 0;
-    mc_code rc =
-        mc_dynamic_restore(user, mc_http_ctx(req), p->model, p->id, out, &version, err);
+    mc_code rc = mc_dynamic_restore(user, mc_http_ctx(req), p->model, p->id, out, &version, err);
 
     return rc == MC_OK ? finish_row(req, res, start, version, err) : rc;
 }

@@ -59,8 +59,8 @@ MC_TEST("preconditions of writes hold, or nothing is written")
         {"only if it is not this", "PUT", "If-None-Match: %s\r\n", 412},
         {"only if it is not another", "PUT", "If-None-Match: \"1-2\"\r\n", 200},
         {"both, and one fails", "PUT", "If-Match: *\r\nIf-None-Match: %s\r\n", 412},
-        {"times are not looked at", "PUT",
-         "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 200},
+        {"times are not looked at", "PUT", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
+         200},
         {"the last one deletes", "DELETE", "If-Match: %s\r\n", 200},
         {"what is not there is not found first", "PUT", "If-Match: *\r\n", 404},
         {"nor deleted", "DELETE", "If-Match: \"1-2\"\r\n", 404},
@@ -149,8 +149,7 @@ MC_TEST("an updated_at that the row had once and has no more is a conflict")
     MC_REQUIRE(workshop_open(&w));
     MC_REQUIRE(workshop_make(&w.mine, "projects", "{\"name\":\"Roof\"}", project));
     path = text_of("/api/dynamic/projects/%s", project);
-    (void)snprintf(before, sizeof(before), "%.*s",
-                   MC_FMT(mc_client_field(&w.mine, "updated_at")));
+    (void)snprintf(before, sizeof(before), "%.*s", MC_FMT(mc_client_field(&w.mine, "updated_at")));
     MC_CASE("the current one");
     MC_EXPECT_EQ(mc_client_call(&w.mine, "PUT", path,
                                 text_of("{\"budget\":1,\"updated_at\":\"%s\"}", before)),

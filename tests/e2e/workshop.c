@@ -10,8 +10,8 @@
 
 bool workshop_open(workshop *w)
 {
-    static const char *const args[] = {"--dev",       "--log-level",        "error",
-                                       "--addons",    MC_TEST_WORKSHOP_DIR, NULL};
+    static const char *const args[] = {"--dev",    "--log-level",        "error",
+                                       "--addons", MC_TEST_WORKSHOP_DIR, NULL};
 
     if (!mc_process_start(&w->process, mc_test_dir(), args))
         return false;
@@ -26,6 +26,65 @@ void workshop_close(workshop *w)
     mc_client_deinit(&w->mine);
     mc_client_deinit(&w->theirs);
     MC_EXPECT_EQ(mc_process_stop(&w->process, SIGTERM), 0);
+}
+
+static bool run(const char *const *args, const char *input)
+{
+    char out[4096];
+    int status = mc_process_run(args, input, out, sizeof(out));
+
+    if (status != 0)
+        fprintf(stderr, "%s\n", out);
+    return status == 0;
+}
+
+/* Static text, good until the next call. */
+static const char *org_of_mine(workshop *w)
+{
+    static char org[40];
+
+    MC_EXPECT_EQ(mc_client_call(&w->mine, "GET", "/api/auth/me", NULL), 200);
+    (void)snprintf(org, sizeof(org), "%.*s", MC_FMT(mc_client_field(&w->mine, "organization_id")));
+    return org;
+}
+
+bool workshop_agent(workshop *w, mc_client *client)
+{
+    const char *const args[] = {"user",
+                                "create",
+                                "--data",
+                                w->process.data,
+                                "--email",
+                                "agent@example.com",
+                                "--password-stdin",
+                                "--org",
+                                org_of_mine(w),
+                                "--role",
+                                "agent",
+                                NULL};
+
+    mc_client_init(client, w->process.port);
+    return run(args, "agent-password\n") &&
+           mc_client_sign_in(client, "agent@example.com", "agent-password") == 200;
+}
+
+static bool change_grant(workshop *w, const char *verb, const char *capability)
+{
+    const char *const args[] = {"grant",        verb,           "--data", w->process.data,
+                                "--org",        org_of_mine(w), "--role", "agent",
+                                "--capability", capability,     NULL};
+
+    return run(args, NULL);
+}
+
+bool workshop_grant(workshop *w, const char *capability)
+{
+    return change_grant(w, "add", capability);
+}
+
+bool workshop_revoke(workshop *w, const char *capability)
+{
+    return change_grant(w, "remove", capability);
 }
 
 bool workshop_make(mc_client *client, const char *model, const char *body, char out_id[40])

@@ -19,6 +19,12 @@ typedef struct workshop {
 bool workshop_open(workshop *w);
 void workshop_close(workshop *w);
 
+/* Signs a new agent of mine's organization in, who may do nothing; client is its. */
+bool workshop_agent(workshop *w, mc_client *client);
+/* Lets agents of mine's organization do capability, at once; or no more. */
+bool workshop_grant(workshop *w, const char *capability);
+bool workshop_revoke(workshop *w, const char *capability);
+
 /* Creates a row of model and keeps its id; false (and printed) unless 201. */
 bool workshop_make(mc_client *client, const char *model, const char *body, char out_id[40]);
 /* printf for paths and bodies; static text, one of eight in turn. */
