@@ -33,14 +33,17 @@ MC_BEGIN_DECLS
 
 typedef struct mc_dynamic mc_dynamic;
 
-/** What an action's trigger does; spec: ActionTrigger. */
+/** An action whose trigger is to be run; spec: ActionTrigger. */
 typedef struct mc_action_call {
     const mc_model *model;
     mc_str key;
-    mc_str trigger_type; /* noop, webhook, wasm */
+    mc_str trigger_type; /* webhook, wasm */
     const mc_json *action;
-    mc_uuid record_id;
-    const mc_json *payload;
+    mc_uuid record_id;      /* nil: of the whole model */
+    const mc_json *payload; /* an object, checked against the action's fields */
+    const mc_json *trigger; /* or NULL */
+    mc_str row;             /* its JSON; empty for an action of the whole model */
+    mc_str *out_decline_code;
 } mc_action_call;
 
 typedef enum mc_dynamic_action {
@@ -76,7 +79,14 @@ typedef struct mc_dynamic_config {
     /** Whether ctx's organization has model at all; NULL: every one. */
     mc_code (*is_visible)(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err);
     void *is_visible_user;
-    /** Runs an action whose trigger is not "noop"; writes its data onto out. NULL: 501. */
+    /**
+     * Runs an action whose trigger is not "noop"; writes its data onto out. NULL: 501.
+     *
+     * A wasm trigger with run_in_tx runs in a transaction, ctx->conn, in which row is locked: what
+     * it did stays only if this returns MC_OK and the commit succeeds.
+     * Errors  REJECTED: it declined, for the reason in err; *call->out_decline_code, if set, is
+     *         the same for programs. NOT_PROVIDED: no such trigger here. Any other.
+     */
     mc_code (*dispatch)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                         mc_err *err);
     void *dispatch_user;

@@ -18,6 +18,10 @@ static const mc_column_def columns[] = {
     {.name = MC_STR_INIT("other_id"), .type = MC_STR_INIT("uuid")},
 };
 
+static const char actions[] =
+    "[{\"key\":\"run\",\"trigger\":{\"type\":\"wasm\",\"export\":\"run\",\"run_in_tx\":true}},"
+    "{\"key\":\"ask\",\"trigger\":{\"type\":\"wasm\",\"export\":\"ask\"}}]";
+
 static const mc_model_def notes = {
     .key = MC_STR_INIT("notes"),
     .table = MC_STR_INIT("notes"),
@@ -62,7 +66,15 @@ static mc_code make_table(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
     return mc_model_ensure_table(user, conn, err);
 }
 
-static mc_code open_all(dynamic_fixture *f, mc_str url)
+static mc_code open_model(dynamic_fixture *f, mc_model **out)
+{
+    mc_model_def def = notes;
+    mc_code rc = mc_json_parse(f->ctx.arena, mc_z(actions), NULL, &def.actions, &f->err);
+
+    return rc == MC_OK ? mc_model_new(&def, MC_DB_SQLITE, out, &f->err) : rc;
+}
+
+static mc_code open_all(dynamic_fixture *f, mc_str url, const mc_dynamic_config *config)
 {
     mc_db_config db = {MC_DB_CONFIG, .url = url, .synchronous_normal = true};
     mc_model *model = NULL;
@@ -73,7 +85,7 @@ static mc_code open_all(dynamic_fixture *f, mc_str url)
     if (rc == MC_OK)
         rc = mc_models_new(&f->models, &f->err);
     if (rc == MC_OK)
-        rc = mc_model_new(&notes, MC_DB_SQLITE, &model, &f->err);
+        rc = open_model(f, &model);
     if (rc == MC_OK)
         rc = mc_db_write(f->db, &f->ctx, make_table, model, &f->err);
     if (rc == MC_OK)
@@ -83,11 +95,12 @@ static mc_code open_all(dynamic_fixture *f, mc_str url)
         return rc;
     return mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = f->db, .models = f->models,
                                                .check = allow, .on_change = told,
-                                               .on_change_user = f},
+                                               .on_change_user = f, .dispatch = config->dispatch,
+                                               .dispatch_user = config->dispatch_user},
                           &f->dynamic, &f->err);
 }
 
-bool dynamic_setup(dynamic_fixture *f)
+bool dynamic_setup_with(dynamic_fixture *f, const mc_dynamic_config *config)
 {
     char url[512];
 
@@ -96,7 +109,12 @@ bool dynamic_setup(dynamic_fixture *f)
         mc_uuid_v7(&f->ctx.who.org_id, &f->err) != MC_OK)
         return false;
     (void)snprintf(url, sizeof(url), "sqlite:%s/test.db", mc_test_dir());
-    return open_all(f, mc_z(url)) == MC_OK;
+    return open_all(f, mc_z(url), config) == MC_OK;
+}
+
+bool dynamic_setup(dynamic_fixture *f)
+{
+    return dynamic_setup_with(f, &(mc_dynamic_config){MC_DYNAMIC_CONFIG});
 }
 
 void dynamic_teardown(dynamic_fixture *f)
@@ -169,4 +187,67 @@ mc_code dynamic_run(dynamic_fixture *f, mc_code (*fn)(dynamic_fixture *f, mc_err
     call c = {f, fn};
 
     return mc_db_write(f->db, &f->ctx, run, &c, &f->err);
+}
+
+/* ---- requests ---- */
+
+typedef struct exchange {
+    mc_http_req req;
+    mc_http_res res;
+} exchange;
+
+static mc_code handle(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    exchange *x = user;
+    const mc_http_route *route = x->req.match.route;
+
+    (void)conn;
+    (void)ctx; /* both are in the request */
+    return route->handle(&x->req, &x->res, route->user, err);
+}
+
+static mc_code answer(dynamic_fixture *f, exchange *x)
+{
+    const mc_http_route *route = x->req.match.route;
+    mc_code rc = MC_OK;
+
+    if (route->prepare)
+        rc = route->prepare(&x->req, &x->res, route->user, &f->err);
+    if (rc != MC_OK)
+        return rc;
+    return route->run == MC_HTTP_WRITE ? mc_db_write(f->db, &x->req.ctx, handle, x, &f->err)
+                                       : mc_db_read(f->db, &x->req.ctx, handle, x, &f->err);
+}
+
+int dynamic_call(dynamic_fixture *f, const char *method, const char *path, const char *body)
+{
+    mc_header type = {MC_STR("content-type"), MC_STR("application/json")};
+    mc_message message = {.method = mc_z(method),
+                          .target = mc_z(path),
+                          .path = mc_z(path),
+                          .headers = &type,
+                          .header_count = 1,
+                          .body = body ? mc_z(body) : MC_STR("")};
+    mc_http_router *router = NULL;
+    const mc_http_route *routes;
+    exchange x;
+    size_t count;
+    mc_code rc = mc_http_router_new(&router, &f->err);
+
+    routes = mc_dynamic_routes(f->dynamic, &count);
+    if (rc == MC_OK)
+        rc = mc_http_router_add_all(router, MC_STR(""), routes, count, &f->err);
+    mc_http_req_init(&x.req, &message, f->ctx.arena);
+    mc_http_res_init(&x.res, f->ctx.arena);
+    x.req.ctx = f->ctx;
+    if (rc == MC_OK)
+        mc_http_router_find(router, message.method, message.path, f->ctx.arena, &x.req.match);
+    if (rc == MC_OK)
+        rc = answer(f, &x);
+    f->err.code = rc;
+    if (rc != MC_OK)
+        mc_http_error(&x.res, &x.req.ctx, &f->err);
+    mc_http_router_free(router);
+    f->body = mc_buf_get(&x.res.body);
+    return x.res.status;
 }

@@ -87,10 +87,8 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
          .run = MC_HTTP_POOL,                                                                      \
          .handle = mc__import_validate,                                                            \
          .max_body_bytes = MC_DYNAMIC_IMPORT_BYTES_MAX},                                           \
-        {.method = "GET", .pattern = base "/:model/:id", .run = MC_HTTP_READ, .handle = get},      \
     {                                                                                              \
-        .method = "POST", .pattern = base "/:model/:id/action/:key", .run = MC_HTTP_POOL,          \
-        .handle = mc__action                                                                       \
+        .method = "GET", .pattern = base "/:model/:id", .run = MC_HTTP_READ, .handle = get         \
     }
 
 static const mc_http_route table[] = {
@@ -98,10 +96,6 @@ static const mc_http_route table[] = {
     FAMILY("/data"),
     {.method = "GET", .pattern = "/data/:model/me", .run = MC_HTTP_READ, .handle = list},
     {.method = "GET", .pattern = "/data/:model/me/:id", .run = MC_HTTP_READ, .handle = get},
-    {.method = "POST",
-     .pattern = "/data/:model/me/:id/action/:key",
-     .run = MC_HTTP_POOL,
-     .handle = mc__action},
 };
 
 static void add_routes(mc_dynamic *self, const mc_http_route *routes, size_t count)
@@ -117,8 +111,8 @@ static void add_routes(mc_dynamic *self, const mc_http_route *routes, size_t cou
 
 void mc__dynamic_add_routes(mc_dynamic *self)
 {
-    static const mc_http_route *(*const tables[])(size_t * out_count) = {mc__write_routes,
-                                                                         mc__batch_routes};
+    static const mc_http_route *(*const tables[])(size_t * out_count) = {
+        mc__write_routes, mc__batch_routes, mc__action_routes};
 
     add_routes(self, table, MC_LEN(table));
     for (size_t i = 0; i < MC_LEN(tables); i++) {

@@ -173,16 +173,23 @@ bool mc__csv_next(mc__csv *self, mc_arena *arena, mc_str *cells, size_t max, siz
 /* One cell, quoted when it has to be. */
 void mc__csv_write(mc_buf *out, mc_str cell);
 
-/* dynamic_export.c, dynamic_import.c, dynamic_action.c: handlers; user is the service */
+/* dynamic_export.c, dynamic_import.c: handlers; user is the service */
 mc_code mc__export(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
-mc_code mc__action(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 /* dynamic_write_handler.c */
 /* Nobody is told first, whatever else is wrong with the request. */
 mc_code mc__check_somebody(mc_http_req *req, mc_err *err);
 const mc_http_route *mc__write_routes(size_t *out_count);
+/* dynamic_service.c: as mc_dynamic_open, without a capability. */
+mc_code mc__dynamic_find(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
+                         mc_err *err);
+/* dynamic_action_form.c: the payload of an action against its fields (may be NULL). REJECTED. */
+mc_code mc__action_check_form(mc_dynamic *self, mc_ctx *ctx, const mc_json *fields,
+                              const mc_json *payload, mc_err *err);
+/* dynamic_action.c */
+const mc_http_route *mc__action_routes(size_t *out_count);
 /* dynamic_batch.c */
 const mc_http_route *mc__batch_routes(size_t *out_count);
 /* dynamic_handler.c */

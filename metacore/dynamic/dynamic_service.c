@@ -45,8 +45,8 @@ mc_code mc_dynamic_check(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str actio
     return self->config.check(self->config.check_user, ctx, capability, err);
 }
 
-mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action,
-                        const mc_model **out, mc_err *err)
+static mc_code find_visible(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
+                            mc_err *err)
 {
     const mc_model *model;
     bool is_visible = true;
@@ -61,7 +61,28 @@ mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action
         return rc;
     if (!model || !is_visible)
         return mc_fail(err, MC_NOT_FOUND, "model not found in registry");
-    rc = mc_dynamic_check(self, ctx, model->key, action, err);
+    *out = model;
+    return MC_OK;
+}
+
+mc_code mc__dynamic_find(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
+                         mc_err *err)
+{
+    const mc_model *model;
+    mc_code rc = find_visible(self, ctx, key, &model, err);
+
+    return rc == MC_OK ? mc_models_for_org(self->config.models, model, ctx->who.org_id, out, err)
+                       : rc;
+}
+
+mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action,
+                        const mc_model **out, mc_err *err)
+{
+    const mc_model *model;
+    mc_code rc = find_visible(self, ctx, key, &model, err);
+
+    if (rc == MC_OK)
+        rc = mc_dynamic_check(self, ctx, model->key, action, err);
     if (rc == MC_OK)
         rc = mc_models_for_org(self->config.models, model, ctx->who.org_id, out, err);
     return rc;

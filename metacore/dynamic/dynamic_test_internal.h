@@ -18,15 +18,21 @@ typedef struct dynamic_fixture {
     mc_ctx ctx; /* somebody of an organization */
     mc_err err;
     const mc_model *notes;
+    mc_str body;     /* of the last answer; in ctx's arena */
     char told[1024]; /* a line for each change: "updated code,title" */
 } dynamic_fixture;
 
 bool dynamic_setup(dynamic_fixture *f);
+/* With the dispatcher of config, and nothing else of it. */
+bool dynamic_setup_with(dynamic_fixture *f, const mc_dynamic_config *config);
 void dynamic_teardown(dynamic_fixture *f);
 
 /* In ctx->conn's transaction; input is JSON. */
 mc_code dynamic_create(dynamic_fixture *f, const char *input, mc_uuid *out_id);
 mc_code dynamic_update(dynamic_fixture *f, mc_uuid id, const char *input, mc_time *out_version);
+
+/* A request as a host runs it; the status. body NULL: none. */
+int dynamic_call(dynamic_fixture *f, const char *method, const char *path, const char *body);
 
 /* Runs fn(f) in a transaction of its own. */
 mc_code dynamic_run(dynamic_fixture *f, mc_code (*fn)(dynamic_fixture *f, mc_err *err));
