@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-
 #define BODY_FREE_BYTES 65536 /* under the absolute deadline alone */
 #define BODY_RATE_BYTES_S 16384
 #define LINGER_MS 2000
@@ -69,6 +67,9 @@ void mc__conn_close(mc__conn *conn)
         mc__exchange_recycle(conn->exchange);
     conn->exchange = NULL;
     conn->state = MC__CONN_CLOSED;
+    if (conn->socket)
+        mc__socket_gone(conn->socket);
+    conn->socket = NULL;
     if (conn->ssl) {
         (void)SSL_shutdown(conn->ssl); /* one try: the other side may be gone */
         SSL_free(conn->ssl);
@@ -123,9 +124,11 @@ static void drop_input(mc__conn *conn, size_t len)
 
 /* ---- the answer ---- */
 
-static void start_lingering(mc__conn *conn)
+void mc__conn_linger(mc__conn *conn)
 {
     conn->state = MC__CONN_LINGER;
+    if (conn->ssl)
+        (void)SSL_shutdown(conn->ssl); /* says that no more comes; the answer is not waited for */
     (void)shutdown(conn->source.fd, SHUT_WR);
     mc__timer_set(conn, MC__TIMER_LINGER, LINGER_MS);
     mc__conn_set_interest(conn, true, false);
@@ -133,12 +136,16 @@ static void start_lingering(mc__conn *conn)
 
 static void answer_is_out(mc__conn *conn)
 {
+    if (conn->exchange->answer.upgrade && conn->exchange->answer.status == 101) {
+        mc__upgrade_take(conn);
+        return;
+    }
     mc__exchange_recycle(conn->exchange);
     if (!conn->keep_alive || atomic_load(&conn->loop->server->is_stopping)) {
         if (conn->wants_eof || conn->ssl)
             mc__conn_close(conn);
         else
-            start_lingering(conn);
+            mc__conn_linger(conn);
         return;
     }
     conn->state = conn->in_len ? MC__CONN_HEAD : MC__CONN_IDLE;
@@ -193,6 +200,8 @@ static void send_answer(mc__conn *conn, mc_exchange *x)
 
     if (atomic_load(&conn->loop->server->is_stopping))
         conn->keep_alive = false;
+    if (x->answer.upgrade)
+        mc__upgrade_head(conn, x);
     mc_buf_init_arena(&head, x->arena, 0);
     mc__http1_write_head(&head, &x->answer, mc__loop_date(conn->loop), config_of(conn)->server_name,
                          conn->keep_alive, conn->is_1_0);
@@ -228,24 +237,6 @@ void mc__conn_answered(mc_exchange *x)
 }
 
 /* ---- requests ---- */
-
-static void set_peer(mc__conn *conn, mc_exchange *x)
-{
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof(peer);
-    const void *address;
-
-    x->peer[0] = '\0';
-    if (!conn->is_local && getpeername(conn->source.fd, (struct sockaddr *)&peer, &len) == 0) {
-        address = peer.ss_family == AF_INET6
-                      ? (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr
-                      : (const void *)&((struct sockaddr_in *)&peer)->sin_addr;
-        if (!inet_ntop(peer.ss_family, address, x->peer, sizeof(x->peer)))
-            x->peer[0] = '\0';
-    }
-    x->message.peer = mc_z(x->peer);
-    x->message.is_tls = conn->ssl != NULL;
-}
 
 static void dispatch(mc__conn *conn)
 {
@@ -355,7 +346,8 @@ static void take_head(mc__conn *conn, size_t len)
     drop_input(conn, len);
     r = mc__http1_parse(text, len, x->headers, &head);
     x->message = head.message;
-    set_peer(conn, x);
+    x->message.is_1_0 = head.is_1_0;
+    mc__exchange_set_peer(x, conn);
     conn->is_1_0 = head.is_1_0;
     conn->keep_alive = head.keep_alive;
     if (r.status) {
@@ -540,6 +532,10 @@ void mc__conn_event(mc__conn *conn, uint32_t events)
         swallow(conn);
         return;
     }
+    if (conn->state == MC__CONN_SOCKET) {
+        mc__socket_event(conn, events);
+        return;
+    }
     if ((events & EPOLLOUT) && conn->state == MC__CONN_WRITING) {
         flush(conn);
         if (conn->state == MC__CONN_HEAD)
@@ -579,6 +575,9 @@ void mc__conn_timeout(mc__conn *conn)
         break;
     case MC__CONN_STREAMING:
         mc__stream_timeout(conn);
+        break;
+    case MC__CONN_SOCKET:
+        mc__socket_timeout(conn);
         break;
     default:
         mc__conn_close(conn);

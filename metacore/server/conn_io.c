@@ -6,8 +6,6 @@
 #include <openssl/err.h>
 #include <sys/socket.h>
 
-#define TLS_JOIN_BYTES 16384 /* head and body in one record when they fit */
-
 static ssize_t tls_result(mc__conn *conn, int rc)
 {
     switch (SSL_get_error(conn->ssl, rc)) {
@@ -44,21 +42,27 @@ ssize_t mc__conn_read(mc__conn *conn, char *out, size_t size)
     return n;
 }
 
+/* As many parts as fit one record are joined into one; a first part that does not fit goes alone.
+ */
 static ssize_t tls_write(mc__conn *conn, const struct iovec *iov, int count)
 {
-    char joined[TLS_JOIN_BYTES];
-    const char *ptr = iov[0].iov_base;
-    size_t len = iov[0].iov_len;
-    int rc;
+    char joined[MC__TLS_JOIN_BYTES];
+    const char *ptr;
+    size_t len;
+    int rc, first = 0;
 
-    if (count > 1 && len > 0 && len + iov[1].iov_len <= sizeof(joined)) {
-        memcpy(joined, iov[0].iov_base, len);
-        memcpy(joined + len, iov[1].iov_base, iov[1].iov_len);
+    while (first < count - 1 && iov[first].iov_len == 0)
+        first++;
+    ptr = iov[first].iov_base;
+    len = iov[first].iov_len;
+    if (first < count - 1 && len + iov[first + 1].iov_len <= sizeof(joined)) {
+        len = 0;
+        for (int i = first; i < count && len + iov[i].iov_len <= sizeof(joined); i++) {
+            if (iov[i].iov_len)
+                memcpy(joined + len, iov[i].iov_base, iov[i].iov_len);
+            len += iov[i].iov_len;
+        }
         ptr = joined;
-        len += iov[1].iov_len;
-    } else if (count > 1 && len == 0) {
-        ptr = iov[1].iov_base;
-        len = iov[1].iov_len;
     }
     rc = SSL_write(conn->ssl, ptr, (int)(len < INT32_MAX ? len : INT32_MAX));
     return rc > 0 ? rc : tls_result(conn, rc);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/server/server_internal.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define FREE_EXCHANGES_MAX 64
 #define KEPT_BODY_BYTES 65536
@@ -73,10 +75,39 @@ mc_exchange *mc__exchange_new(mc__conn *conn)
     return x;
 }
 
+void mc__exchange_set_peer(mc_exchange *x, const mc__conn *conn)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    const void *address;
+
+    x->peer[0] = '\0';
+    if (!conn->is_local && getpeername(conn->source.fd, (struct sockaddr *)&peer, &len) == 0) {
+        address = peer.ss_family == AF_INET6
+                      ? (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr
+                      : (const void *)&((struct sockaddr_in *)&peer)->sin_addr;
+        if (!inet_ntop(peer.ss_family, address, x->peer, sizeof(x->peer)))
+            x->peer[0] = '\0';
+    }
+    x->message.peer = mc_z(x->peer);
+    x->message.is_tls = conn->ssl != NULL;
+}
+
+/* Answered with an upgrade that nobody was there for any more. */
+static void abandon_upgrade(mc_exchange *x)
+{
+    const mc_upgrade *upgrade = x->answer.upgrade;
+
+    x->answer = (mc_answer){0};
+    if (upgrade)
+        upgrade->handler->on_close(upgrade->user, NULL, MC_CLOSE_ABNORMAL);
+}
+
 static void exchange_free(mc_exchange *x)
 {
     mc__stream_free(x->stream);
     mc__spool_close(x);
+    abandon_upgrade(x);
     mc_buf_deinit(&x->body);
     mc_arena_free(x->arena);
     free(x);
@@ -101,6 +132,7 @@ void mc__exchange_recycle(mc_exchange *x)
     mc__stream_free(x->stream);
     x->stream = NULL;
     mc__spool_close(x);
+    abandon_upgrade(x);
     if (loop->free_exchange_count >= FREE_EXCHANGES_MAX) {
         exchange_free(x);
         return;

@@ -13,6 +13,9 @@
 #define EVENTS_MAX 256
 #define ACCEPTS_MAX 64   /* per event, so that requests are served in between */
 #define TICK_MS_MAX 1000 /* how long a stop can go unnoticed without a wake */
+#define STOP_TURN_MS 10
+#define GOODBYES_MIN 20   /* sockets told of a stop in one turn, at least */
+#define GOODBYE_TURNS 200 /* in about how many turns all are told */
 
 static int64_t monotonic_us(void)
 {
@@ -182,6 +185,46 @@ static void empty_streams(mc__loop *loop)
         mc__stream_event(x, end);
 }
 
+void mc_server_post(mc_server *server, unsigned number, mc_task *task)
+{
+    mc__loop *loop = &server->loops[number];
+    bool must_wake;
+
+    mc_mutex_lock(&loop->mu);
+    task->next = NULL;
+    *(loop->posted_last ? &loop->posted_last->next : &loop->posted) = task;
+    loop->posted_last = task;
+    must_wake = !loop->is_woken;
+    loop->is_woken = true;
+    mc_mutex_unlock(&loop->mu);
+    if (must_wake)
+        mc__loop_wake(loop);
+}
+
+static void append_tasks(mc__loop *loop, mc_task *first, mc_task *last)
+{
+    if (!first)
+        return;
+    *(loop->tasks_last ? &loop->tasks_last->next : &loop->tasks) = first;
+    loop->tasks_last = last;
+}
+
+/* Each task that is there now, once. */
+static void run_tasks(mc__loop *loop)
+{
+    mc_task *task = loop->tasks;
+
+    loop->tasks = loop->tasks_last = NULL;
+    while (task) {
+        mc_task *next = task->next; /* after run the task may be posted again, by anybody */
+
+        task->next = NULL;
+        if (task->run(task, loop->number))
+            append_tasks(loop, task, task);
+        task = next;
+    }
+}
+
 static void empty_inbox(mc__loop *loop)
 {
     mc_exchange *newest, *oldest = NULL;
@@ -192,6 +235,8 @@ static void empty_inbox(mc__loop *loop)
     mc_mutex_lock(&loop->mu);
     newest = loop->inbox;
     loop->inbox = NULL;
+    append_tasks(loop, loop->posted, loop->posted_last);
+    loop->posted = loop->posted_last = NULL;
     loop->is_woken = false;
     mc_mutex_unlock(&loop->mu);
     while (newest) { /* in the order in which they were answered */
@@ -248,10 +293,20 @@ static void close_listeners(mc__loop *loop)
     loop->listener_count = 0;
 }
 
+/* Sockets are told in turns, so that their clients do not all come back in one moment. */
+static unsigned goodbyes_now(mc__loop *loop)
+{
+    if (loop->now_us - loop->goodbye_us < STOP_TURN_MS * INT64_C(1000))
+        return 0;
+    loop->goodbye_us = loop->now_us;
+    return loop->socket_count / GOODBYE_TURNS + GOODBYES_MIN;
+}
+
 /* Connections that wait for nothing go at once; true when all is done or time is up. */
 static bool wind_down(mc__loop *loop)
 {
     mc__conn *conn = loop->conns;
+    unsigned goodbyes = goodbyes_now(loop);
     bool is_late = loop->now_us >= atomic_load(&loop->server->stop_deadline_us);
 
     close_listeners(loop);
@@ -261,6 +316,11 @@ static bool wind_down(mc__loop *loop)
         if (is_late || conn->state == MC__CONN_IDLE || conn->state == MC__CONN_HANDSHAKE ||
             (conn->state == MC__CONN_STREAMING && mc__stream_is_endless(conn->exchange->stream)))
             mc__conn_close(conn);
+        else if (conn->state == MC__CONN_SOCKET && !mc_socket_is_closing(conn->socket) &&
+                 goodbyes > 0) {
+            mc_socket_close(conn->socket, MC_CLOSE_GOING_AWAY, MC_STR("the server stops"));
+            goodbyes--;
+        }
         conn = next;
     }
     return (loop->conns == NULL && loop->open_exchanges == 0) || is_late;
@@ -271,8 +331,10 @@ static int timeout_ms(const mc__loop *loop, bool is_stopping)
     int64_t next = mc__timers_next_us(loop);
     int64_t wait_ms = next == INT64_MAX ? TICK_MS_MAX : (next - loop->now_us) / 1000 + 1;
 
+    if (loop->dirty || loop->tasks)
+        return 0;
     if (is_stopping)
-        return 10;
+        return STOP_TURN_MS;
     return wait_ms < 0 ? 0 : wait_ms > TICK_MS_MAX ? TICK_MS_MAX : (int)wait_ms;
 }
 
@@ -291,6 +353,16 @@ static void handle_event(mc__loop *loop, const struct epoll_event *event)
         mc__conn_event(mc_container_of(source, mc__conn, source), event->events);
         break;
     }
+}
+
+static void tick(mc__loop *loop)
+{
+    const mc_server_config *config = &loop->server->config;
+
+    if (!config->on_tick || loop->now_us - loop->ticked_us < TICK_MS_MAX * INT64_C(1000))
+        return;
+    loop->ticked_us = loop->now_us;
+    config->on_tick(config->on_tick_user, loop->number);
 }
 
 void *mc__loop_main(void *user)
@@ -314,9 +386,12 @@ void *mc__loop_main(void *user)
             handle_event(loop, &events[i]);
         if (server->config.handler.on_batch)
             server->config.handler.on_batch(server->config.handler.user, loop->number);
+        run_tasks(loop);
         run_timers(loop);
+        tick(loop);
         if (is_stopping)
             is_over = wind_down(loop);
+        mc__sockets_flush(loop);
         free_closed(loop);
     }
     if (server->config.handler.loop_stop)

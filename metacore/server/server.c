@@ -16,6 +16,11 @@
 #define HEARTBEAT_MS 15000
 #define WRITE_RATE_MIN 1024
 #define SPOOL_BYTES_MAX ((uint64_t)2 << 30)
+#define SOCKET_MESSAGE_BYTES 4096
+#define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
+#define SOCKET_PING_MS 54000
+#define SOCKET_SILENCE_MS 60000
+#define SOCKET_WRITE_TIMEOUT_MS 10000
 
 static size_t size_or(size_t value, size_t fallback)
 {
@@ -57,6 +62,15 @@ static mc_code copy_config(mc_server *self, const mc_server_config *config, mc_e
     own->heartbeat_ms = time_or(own->heartbeat_ms, HEARTBEAT_MS);
     own->write_rate_min = own->write_rate_min ? own->write_rate_min : WRITE_RATE_MIN;
     own->spool_max_bytes = own->spool_max_bytes ? own->spool_max_bytes : SPOOL_BYTES_MAX;
+    own->socket_message_bytes = size_or(own->socket_message_bytes, SOCKET_MESSAGE_BYTES);
+    own->socket_backlog_bytes = size_or(own->socket_backlog_bytes, SOCKET_BACKLOG_BYTES);
+    own->socket_ping_ms = time_or(own->socket_ping_ms, SOCKET_PING_MS);
+    own->socket_silence_ms = time_or(own->socket_silence_ms, SOCKET_SILENCE_MS);
+    own->socket_write_timeout_ms = time_or(own->socket_write_timeout_ms, SOCKET_WRITE_TIMEOUT_MS);
+    if (own->socket_message_bytes > UINT32_MAX || own->socket_silence_ms <= own->socket_ping_ms)
+        return mc_fail(err, MC_INVALID,
+                       "server: socket messages over 4 GiB, or a silence that "
+                       "ends before the ping");
     self->loop_count = own->loops ? own->loops : (cores > 0 ? (unsigned)cores : 1);
     if (self->loop_count > MC__LOOPS_MAX)
         self->loop_count = MC__LOOPS_MAX;
@@ -170,6 +184,11 @@ mc_code mc_server_start(mc_server *self, mc_err *err)
     return MC_OK;
 }
 
+unsigned mc_server_loops(const mc_server *self)
+{
+    return self->loop_count;
+}
+
 unsigned mc_server_port(const mc_server *self)
 {
     return self->port;
@@ -239,5 +258,6 @@ void mc_server_get_stats(const mc_server *self, mc_server_stats *out)
         .refused_total = atomic_load_explicit(&self->refused_total, memory_order_relaxed),
         .bytes_in = atomic_load_explicit(&self->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&self->bytes_out, memory_order_relaxed),
+        .sockets_open = atomic_load_explicit(&self->sockets_open, memory_order_relaxed),
     };
 }

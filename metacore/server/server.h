@@ -27,6 +27,8 @@ MC_BEGIN_DECLS
 
 typedef struct mc_server mc_server;
 typedef struct mc_exchange mc_exchange;
+typedef struct mc_socket mc_socket;   /* socket.h */
+typedef struct mc_upgrade mc_upgrade; /* socket.h */
 
 typedef struct mc_header {
     mc_str name;
@@ -48,6 +50,7 @@ typedef struct mc_message {
     mc_str peer; /* the other side's address as text, without port */
     bool is_tls;
     bool is_head;
+    bool is_1_0;
 } mc_message;
 
 /** The answer. The server adds Date, Content-Length and Connection. */
@@ -56,6 +59,9 @@ typedef struct mc_answer {
     mc_header *headers; /* names as they are sent; values are checked for CR, LF and NUL */
     size_t header_count;
     mc_str body; /* points into the exchange's arena, or to memory that outlives the exchange */
+    /* With status 101, after mc_upgrade_check: the connection becomes a socket. The server adds
+     * the handshake's headers. In the exchange's arena. */
+    const mc_upgrade *upgrade;
 } mc_answer;
 
 /** What the head of a request is allowed to bring; asked before its body is read. */
@@ -111,6 +117,14 @@ typedef struct mc_server_config {
     mc_str tls_key_file;
     mc_str server_name; /* the Server header; empty: none */
     mc_clock clock;
+    size_t socket_message_bytes;     /* of a message that comes in; more is 1009; 0: 4096 */
+    size_t socket_backlog_bytes;     /* queued for one socket; more is 1013; 0: 256 KiB */
+    int64_t socket_ping_ms;          /* 0: 54000 */
+    int64_t socket_silence_ms;       /* longer than the ping's: without a sign of life; 0: 60000 */
+    int64_t socket_write_timeout_ms; /* without progress; 0: 10000 */
+    /** Optional: on each loop's thread, about once a second. */
+    void (*on_tick)(void *user, unsigned loop);
+    void *on_tick_user;
 } mc_server_config;
 #define MC_SERVER_CONFIG .struct_size = sizeof(mc_server_config)
 
@@ -122,7 +136,8 @@ MC_API MC_MUST_USE mc_code mc_server_new(const mc_server_config *config, mc_serv
 MC_API MC_MUST_USE mc_code mc_server_start(mc_server *server, mc_err *err);
 /** The port in use, for a config that said 0. */
 MC_API unsigned mc_server_port(const mc_server *server);
-/** Stops accepting, lets open requests finish for at most timeout_ms, closes, joins the loops. */
+/** Stops accepting, lets open requests finish for at most timeout_ms, says 1001 to sockets, a few
+ * at a time so that not all come back at once, closes, joins the loops. */
 MC_API void mc_server_stop(mc_server *server, int64_t timeout_ms);
 /** Reads certificate and key again; on failure the old ones stay. */
 MC_API MC_MUST_USE mc_code mc_server_reload_tls(mc_server *server, mc_err *err);
@@ -137,6 +152,7 @@ typedef struct mc_server_stats {
     uint64_t refused_total;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    uint64_t sockets_open;
 } mc_server_stats;
 MC_API void mc_server_get_stats(const mc_server *server, mc_server_stats *out);
 

@@ -5,6 +5,7 @@
 #include "metacore/base/sync.h"
 #include "metacore/server/http1_internal.h"
 #include "metacore/server/server.h"
+#include "metacore/server/ws_internal.h"
 
 #include <openssl/ssl.h>
 #include <stdatomic.h>
@@ -12,6 +13,8 @@
 
 #define MC__READ_BYTES 65536
 #define MC__LOOPS_MAX 64
+#define MC__SOCKET_SLICE 500     /* sockets that are served before epoll is looked at again */
+#define MC__TLS_JOIN_BYTES 16384 /* what fits one record is joined into one */
 
 typedef struct mc__loop mc__loop;
 typedef struct mc__conn mc__conn;
@@ -36,6 +39,7 @@ typedef enum mc__conn_state {
     MC__CONN_HANDLING,  /* the handler has it */
     MC__CONN_WRITING,   /* part of the answer is out */
     MC__CONN_STREAMING, /* its answer is a stream: stream.c */
+    MC__CONN_SOCKET,    /* upgraded: see mc_socket */
     MC__CONN_LINGER,    /* answered and shut down: swallows what is still coming, so that the
                            answer is not lost to a reset (RFC 9112 section 9.6) */
     MC__CONN_CLOSED     /* freed after the batch of events */
@@ -53,6 +57,9 @@ enum {
     MC__TIMER_WRITE,
     MC__TIMER_LINGER,
     MC__TIMER_STREAM,
+    MC__TIMER_PING,         /* a socket that is to be asked whether it is there */
+    MC__TIMER_SILENCE,      /* a socket that was asked */
+    MC__TIMER_SOCKET_WRITE, /* a socket that does not take what is queued */
     MC__TIMER_COUNT
 };
 
@@ -77,6 +84,7 @@ struct mc__conn {
     char *in; /* bytes of the next request, when some are waiting */
     size_t in_len, in_cap, in_scanned;
     mc_exchange *exchange;
+    mc_socket *socket;   /* of MC__CONN_SOCKET and what follows it */
     struct iovec out[2]; /* what is left of the answer */
 };
 
@@ -86,6 +94,26 @@ typedef enum mc__stream_end {
     MC__STREAM_FINISHED,
     MC__STREAM_ABORTED
 } mc__stream_end;
+
+#define MC__SOCKET_QUEUE_INLINE 2
+
+/* What a WebSocket has beyond its connection. */
+struct mc_socket {
+    mc__conn *conn;
+    const mc_socket_handler *handler;
+    void *user;
+    mc_socket *dirty_next, *dirty_prev; /* of those with something to write in this turn */
+    mc__ws_parser parser;
+    mc_frame **queue; /* a ring; own until it is outgrown, and again when it is empty */
+    mc_frame *own[MC__SOCKET_QUEUE_INLINE];
+    uint32_t queue_first, queue_count, queue_cap;
+    uint32_t sent; /* bytes of the first frame that are out */
+    size_t backlog;
+    uint16_t code;   /* what was sent or received first; 0: nothing yet */
+    bool is_dirty;   /* in the loop's list */
+    bool is_blocked; /* the other side does not take more */
+    bool is_closing; /* our close frame is the queue's last, or out */
+};
 
 struct mc_exchange {
     mc_exchange *next;        /* in the free list or the inbox */
@@ -128,14 +156,19 @@ struct mc__loop {
     char date[29];
     mc_exchange *free_exchanges;
     unsigned free_exchange_count;
-    unsigned open_exchanges; /* out with a handler */
-    char *read_buf;          /* MC__READ_BYTES */
-    int spare_fd;            /* given up to accept and refuse when descriptors have run out */
+    unsigned open_exchanges;       /* out with a handler */
+    char *read_buf;                /* MC__READ_BYTES */
+    int spare_fd;                  /* given up to accept and refuse when descriptors have run out */
+    mc_socket *dirty, *dirty_last; /* sockets to write to at the end of this turn */
+    unsigned socket_count;
+    mc_task *tasks, *tasks_last; /* to run in this turn */
+    int64_t ticked_us, goodbye_us;
 
     mc_mutex mu;
-    mc_exchange *inbox;   /* answered elsewhere, newest first; guarded by mu */
-    mc_exchange *streams; /* with something new to send; guarded by mu */
-    bool is_woken;        /* guarded by mu */
+    mc_exchange *inbox;            /* answered elsewhere, newest first; guarded by mu */
+    mc_exchange *streams;          /* with something new to send; guarded by mu */
+    mc_task *posted, *posted_last; /* guarded by mu */
+    bool is_woken;                 /* guarded by mu */
 };
 
 struct mc_server {
@@ -156,6 +189,7 @@ struct mc_server {
 
     /* Counters; relaxed: each is right by itself. */
     atomic_ullong connections_total, requests_total, refused_total, bytes_in, bytes_out;
+    atomic_ullong sockets_open;
 };
 
 /* listen.c */
@@ -199,6 +233,35 @@ void mc__conn_timeout(mc__conn *conn);
 void mc__conn_close(mc__conn *conn);
 /* x was answered: by its handler just now, or in the inbox. */
 void mc__conn_answered(mc_exchange *x);
+/* Shuts down writing and swallows what still comes, for a while. */
+void mc__conn_linger(mc__conn *conn);
+
+/* upgrade.c */
+/* Makes x's answer the handshake's; 500 when that cannot be. */
+void mc__upgrade_head(mc__conn *conn, mc_exchange *x);
+/* The 101 is out: conn is a socket from now on, and its exchange is given back. */
+void mc__upgrade_take(mc__conn *conn);
+
+/* socket.c */
+/* False: no memory; nothing has changed. */
+bool mc__socket_open(mc__conn *conn, const mc_upgrade *upgrade);
+void mc__socket_event(mc__conn *conn, uint32_t events);
+/* Bytes that came with the handshake. */
+void mc__socket_feed(mc__conn *conn, char *bytes, size_t len);
+void mc__socket_timeout(mc__conn *conn);
+/* The connection is closed: tells the handler and frees the socket. */
+void mc__socket_gone(mc_socket *socket);
+
+/* socket_queue.c */
+/* Writes to at most MC__SOCKET_SLICE of the loop's dirty sockets. */
+void mc__sockets_flush(mc__loop *loop);
+void mc__socket_flush(mc_socket *socket);
+void mc__socket_queue_deinit(mc_socket *socket);
+/* Queues a control frame, which is taken; NULL (no memory) breaks the socket at its next write. */
+void mc__socket_queue(mc_socket *socket, mc_frame *frame);
+/* Forgets what is queued and not begun. */
+void mc__socket_drop_queue(mc_socket *socket);
+void mc__socket_undirty(mc_socket *socket);
 
 /* n bytes of conn->out have been sent. */
 void mc__conn_advance(mc__conn *conn, size_t n);
@@ -221,6 +284,8 @@ void mc__spool_close(mc_exchange *x);
 
 /* exchange.c */
 mc_exchange *mc__exchange_new(mc__conn *conn);
+/* Who is at the other end, for its message. */
+void mc__exchange_set_peer(mc_exchange *x, const mc__conn *conn);
 void mc__exchange_recycle(mc_exchange *x);
 void mc__exchanges_free(mc_exchange *list);
 mc__loop *mc__current_loop(void);
