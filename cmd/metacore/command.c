@@ -56,6 +56,35 @@ const char *command_positional(const command *self, const char *const *names, in
     return NULL;
 }
 
+static bool is_among(const char *arg, const char *const *names, const char **value)
+{
+    while (*names && !is_option(arg, *names, value))
+        names++;
+    return *names != NULL;
+}
+
+const char *command_find_unknown(const command *self, const char *const *options,
+                                 const char *const *switches, int arg_max)
+{
+    int found = 0;
+
+    for (int i = 0; i < self->arg_count; i++) {
+        const char *arg = self->args[i];
+        const char *value = NULL;
+
+        if (strncmp(arg, "-", 1) != 0) {
+            if (++found > arg_max)
+                return arg;
+        } else if (is_among(arg, options, &value)) {
+            if (!value && ++i == self->arg_count)
+                return arg; /* its value is missing */
+        } else if ((!is_among(arg, switches, &value) && !is_option(arg, "json", &value)) || value) {
+            return arg;
+        }
+    }
+    return NULL;
+}
+
 int command_fail(const mc_err *err)
 {
     fprintf(stderr, "metacore: %s\n", err->msg);

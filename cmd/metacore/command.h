@@ -31,6 +31,11 @@ bool command_switch(const command *self, const char *name);
  *  nor a switch; NULL when there is none. */
 const char *command_positional(const command *self, const char *const *names, int index);
 
+/** The first argument that is none of options (each with a value), switches and --json, nor one of
+ *  arg_max others; NULL when all are known. */
+const char *command_find_unknown(const command *self, const char *const *options,
+                                 const char *const *switches, int arg_max);
+
 /** Prints "metacore: message" to standard error and returns EXIT_FAILED. */
 int command_fail(const mc_err *err);
 int command_usage(const char *text);

@@ -8,6 +8,9 @@ typedef struct subcommand {
     const char *name;
     int (*run)(const command *self);
     const char *usage;
+    const char *const *options;  /* each with a value; NULL: none */
+    const char *const *switches; /* besides --json; NULL: none */
+    int arg_max;                 /* others */
 } subcommand;
 
 static int command_config(const command *self)
@@ -25,18 +28,26 @@ static int command_version(const command *self)
     return EXIT_DONE;
 }
 
+static const char *const no_names[] = {NULL};
+static const char *const user_options[] = {"email", "name", "org", "role", NULL};
+static const char *const user_switches[] = {"password-stdin", NULL};
+static const char *const grant_options[] = {"org", "role", "email", "capability", NULL};
+static const char *const addon_options[] = {"org", NULL};
+
 static const subcommand subcommands[] = {
-    {"serve", command_serve, "serve"},
-    {"migrate", command_migrate, "migrate up | down | status"},
+    {"serve", command_serve, "serve", no_names, no_names, 0},
+    {"migrate", command_migrate, "migrate up | down | status", no_names, no_names, 1},
     {"user", command_user,
      "user create --email E --password-stdin [--name N] [--org O] [--role owner]\n"
      "            user list | passwd --email E --password-stdin | disable --email E | enable "
-     "--email E"},
+     "--email E",
+     user_options, user_switches, 1},
     {"grant", command_grant,
-     "grant add | remove | list --org O [--role R | --email E] [--capability C]"},
-    {"addon", command_addon, "addon install PATH --org O | list"},
-    {"config", command_config, "config"},
-    {"version", command_version, "version"},
+     "grant add | remove | list --org O [--role R | --email E] [--capability C]", grant_options,
+     no_names, 1},
+    {"addon", command_addon, "addon install PATH --org O | list", addon_options, no_names, 2},
+    {"config", command_config, "config", no_names, no_names, 0},
+    {"version", command_version, "version", no_names, no_names, 0},
 };
 
 static void print_usage(FILE *out)
@@ -46,6 +57,26 @@ static void print_usage(FILE *out)
         fprintf(out, "  metacore %s\n", subcommands[i].usage);
     fputs("\n--json prints JSON wherever something is listed. Settings, for every command:\n", out);
     settings_print_usage(out);
+}
+
+/* A flag that is misspelt and ignored would do something else than was asked. */
+static int start(const command *self, const subcommand *sub)
+{
+    const char *wrong = command_find_unknown(self, sub->options, sub->switches, sub->arg_max);
+
+    if (!wrong)
+        return sub->run(self);
+    fprintf(stderr, "metacore: %s: \"%s\" is not understood here\n", sub->name, wrong);
+    return command_usage(sub->usage);
+}
+
+static bool asks_for_help(const char *const *args, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(args[i], "--help") == 0 || strcmp(args[i], "-h") == 0)
+            return true;
+    }
+    return count > 0 && strcmp(args[0], "help") == 0;
 }
 
 static int run(int argc, char **argv, mc_arena *arena, const char **args)
@@ -59,15 +90,17 @@ static int run(int argc, char **argv, mc_arena *arena, const char **args)
         fprintf(stderr, "metacore: %s\n", err.msg);
         return EXIT_USAGE;
     }
-    if (count == 0 || strcmp(args[0], "help") == 0 || strcmp(args[0], "--help") == 0) {
+    if (count == 0 || asks_for_help(args, count)) {
         print_usage(count == 0 ? stderr : stdout);
         return count == 0 ? EXIT_USAGE : EXIT_DONE;
     }
+    if (strcmp(args[0], "--version") == 0)
+        args[0] = "version";
     self.arg_count = count - 1;
     self.as_json = command_switch(&self, "json");
     for (size_t i = 0; i < MC_LEN(subcommands); i++) {
         if (strcmp(args[0], subcommands[i].name) == 0)
-            return subcommands[i].run(&self);
+            return start(&self, &subcommands[i]);
     }
     fprintf(stderr, "metacore: no command \"%s\"; see metacore help\n", args[0]);
     return EXIT_USAGE;

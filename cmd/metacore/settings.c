@@ -248,6 +248,7 @@ static mc_code load_config_file(mc_settings *self, mc_err *err)
     const mc_json *root;
     mc_str text;
     char *path;
+    mc_err why;
     mc_code rc;
 
     if (mc_str_is_empty(self->values[SETTING_CONFIG]))
@@ -258,9 +259,9 @@ static mc_code load_config_file(mc_settings *self, mc_err *err)
     rc = read_file(self->arena, path, &text, err);
     if (rc != MC_OK)
         return rc;
-    rc = mc_json_parse(self->arena, text, NULL, &root, err);
+    rc = mc_json_parse(self->arena, text, NULL, &root, &why);
     if (rc != MC_OK)
-        return rc;
+        return mc_fail(err, rc, "%s: %s", path, why.msg);
     if (root->kind != MC_JSON_OBJECT)
         return mc_fail(err, MC_INVALID, "%s: want a JSON object", path);
     for (size_t i = 0; i < root->as.object.count && rc == MC_OK; i++) {
@@ -270,7 +271,7 @@ static mc_code load_config_file(mc_settings *self, mc_err *err)
         if (!find_flag(member->key, &id))
             return mc_fail(err, MC_INVALID, "%s: unknown setting \"%.*s\"", path,
                            MC_FMT(member->key));
-        if (!self->sources[id])
+        if (!self->sources[id] && member->value->kind != MC_JSON_NULL) /* null: as if left out */
             rc = set(self, id, json_as_text(self->arena, member->value), "file", err);
     }
     return rc;

@@ -30,6 +30,30 @@ MC_TEST("usage mistakes end with 2 and say what is meant")
     MC_EXPECT_EQ(RUN(NULL, "version"), 0);
 }
 
+MC_TEST("an argument that is not understood is a usage mistake, and nothing is started")
+{
+    static const struct {
+        const char *name, *args[5];
+        int status;
+    } cases[] = {
+        {"a misspelt flag", {"serve", "--lissten=127.0.0.1:0"}, 2},
+        {"a word too many", {"serve", "now"}, 2},
+        {"a flag of another command", {"migrate", "status", "--email", "a@b.co"}, 2},
+        {"two actions", {"migrate", "up", "down"}, 2},
+        {"an option without its value", {"user", "list", "--email"}, 2},
+        {"a switch with a value", {"user", "list", "--json=yes"}, 2},
+        {"a short flag", {"config", "-x"}, 2},
+        {"help for a command", {"serve", "--help"}, 0},
+        {"help in short", {"-h"}, 0},
+        {"the version as a flag", {"--version"}, 0},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        MC_CASE(cases[i].name);
+        MC_EXPECT_EQ(run(NULL, cases[i].args), cases[i].status);
+    }
+}
+
 MC_TEST("config shows each value's source and masks secrets; flag beats environment")
 {
     (void)setenv("METACORE_LISTEN", "127.0.0.1:4000", 1);
