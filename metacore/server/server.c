@@ -201,10 +201,15 @@ void mc_server_stop(mc_server *self, int64_t timeout_ms)
     atomic_store(&self->stop_deadline_us,
                  mc_clock_monotonic_us((mc_clock){NULL, NULL}) + timeout_ms * 1000);
     atomic_store(&self->is_stopping, true);
+    /* All are woken before any is waited for: one that still answers must not leave the others
+     * accepting what nobody will serve. */
+    for (unsigned i = 0; i < self->loop_count; i++) {
+        if (self->loops[i].is_started)
+            mc__loop_wake(&self->loops[i]);
+    }
     for (unsigned i = 0; i < self->loop_count; i++) {
         if (!self->loops[i].is_started)
             continue;
-        mc__loop_wake(&self->loops[i]);
         (void)pthread_join(self->loops[i].thread, NULL);
         self->loops[i].is_started = false;
     }
