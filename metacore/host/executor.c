@@ -267,10 +267,19 @@ static void run_on_loop(work *w)
         mc__work_finish(w, rc);
 }
 
+/* "/api" itself and what is below, written in any case, as the router reads paths. */
+static bool is_api_path(mc_str path)
+{
+    mc_str prefix = MC_STR("/api");
+
+    return mc_str_eq_nocase(mc_str_slice(path, 0, prefix.len), prefix) &&
+           (path.len == prefix.len || path.ptr[prefix.len] == '/');
+}
+
 /* No such route: a stranger learns nothing about which paths exist below /api. */
 static void refuse_path(work *w)
 {
-    bool is_api = mc_str_starts_with(w->req.message->path, MC_STR("/api/"));
+    bool is_api = is_api_path(w->req.message->path);
     mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
     mc_code rc = MC_OK;
 

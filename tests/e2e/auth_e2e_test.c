@@ -90,6 +90,9 @@ MC_TEST("tokens that were tampered with, or come by the query, are refused")
         (void)snprintf(client.token, sizeof(client.token), "%s", cases[i].token);
         MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 401);
         MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/no/such/path", NULL), 401);
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/API/No/Such", NULL), 401);
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api", NULL), 401);
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/apis", NULL), 404);
     }
     MC_REQUIRE(mc_client_sign_in(&client, "owner@example.com", "metacore-demo") == 200);
     memcpy(good, client.token, sizeof(good));
