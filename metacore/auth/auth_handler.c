@@ -10,12 +10,24 @@
 
 /* ---- requests ---- */
 
-/* A string member in any case; absent or null is empty. False for another kind. */
+/* "email" and "EMAIL" in one body: two readers could mean two people. */
+static bool is_ambiguous(const mc_json *body, mc_str name)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < body->as.object.count; i++)
+        found += mc_str_eq_nocase(body->as.object.members[i].key, name);
+    return found > 1;
+}
+
+/* A string member in any case; absent or null is empty. False for another kind, or two of them. */
 static bool read_text(const mc_json *body, const char *name, mc_str *out)
 {
     const mc_json *value = mc_json_find_nocase(body, mc_z(name));
 
     *out = MC_STR("");
+    if (is_ambiguous(body, mc_z(name)))
+        return false;
     return !value || value->kind == MC_JSON_NULL || mc_json_get_str(value, out);
 }
 
