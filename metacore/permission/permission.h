@@ -103,15 +103,15 @@ MC_API void mc_permission_free(mc_permission *self);
  * MC_OK when ctx's principal holds capability. A cached answer allocates nothing.
  *
  * Errors  UNAUTHENTICATED: no user or no organization.
- *         FORBIDDEN: 'permission denied: missing capability "x"'. The store's, as they are.
+ *         FORBIDDEN: 'permission: denied: missing capability "x"'. The store's, as they are.
  */
 MC_API MC_MUST_USE mc_code mc_permission_check(mc_permission *self, mc_ctx *ctx, mc_str capability,
                                                mc_err *err);
-/** At least one of them; none asked is MC_OK for somebody. "permission denied: missing any of [a
+/** At least one of them; none asked is MC_OK for somebody. "permission: denied: missing any of [a
  * b]" */
 MC_API MC_MUST_USE mc_code mc_permission_check_any(mc_permission *self, mc_ctx *ctx,
                                                    mc_strs capabilities, mc_err *err);
-/** All of them; names the first that is missing: 'permission denied: missing "x"'. */
+/** All of them; names the first that is missing: 'permission: denied: missing "x"'. */
 MC_API MC_MUST_USE mc_code mc_permission_check_all(mc_permission *self, mc_ctx *ctx,
                                                    mc_strs capabilities, mc_err *err);
 /** <resource>.<action> without building the text first. */

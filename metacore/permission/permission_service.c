@@ -221,7 +221,7 @@ mc_code mc_permission_check(mc_permission *self, mc_ctx *ctx, mc_str capability,
 
     if (rc != MC_OK || held)
         return rc;
-    return mc_fail(err, MC_FORBIDDEN, "permission denied: missing capability \"%.*s\"",
+    return mc_fail(err, MC_FORBIDDEN, "permission: denied: missing capability \"%.*s\"",
                    MC_FMT(capability));
 }
 
@@ -232,7 +232,7 @@ mc_code mc_permission_check_action(mc_permission *self, mc_ctx *ctx, mc_str reso
     mc_str what = mc_str_trim(resource), how = mc_str_trim(action);
 
     if (!what.len || !how.len || what.len + 1 + how.len > sizeof(text))
-        return mc_fail(err, MC_FORBIDDEN, "permission denied: missing capability \"%.*s.%.*s\"",
+        return mc_fail(err, MC_FORBIDDEN, "permission: denied: missing capability \"%.*s.%.*s\"",
                        MC_FMT(what), MC_FMT(how));
     memcpy(text, what.ptr, what.len);
     text[what.len] = '.';
@@ -251,7 +251,7 @@ mc_code mc_permission_check_all(mc_permission *self, mc_ctx *ctx, mc_strs capabi
         if (rc != MC_OK)
             return rc;
         if (!held)
-            return mc_fail(err, MC_FORBIDDEN, "permission denied: missing \"%.*s\"",
+            return mc_fail(err, MC_FORBIDDEN, "permission: denied: missing \"%.*s\"",
                            MC_FMT(capabilities.items[i]));
     }
     return MC_OK;
@@ -272,7 +272,7 @@ static mc_code deny_any(mc_strs capabilities, mc_err *err)
         memcpy(text + len, one.ptr, one.len);
         len += one.len;
     }
-    return mc_fail(err, MC_FORBIDDEN, "permission denied: missing any of [%.*s]", (int)len, text);
+    return mc_fail(err, MC_FORBIDDEN, "permission: denied: missing any of [%.*s]", (int)len, text);
 }
 
 mc_code mc_permission_check_any(mc_permission *self, mc_ctx *ctx, mc_strs capabilities, mc_err *err)

@@ -209,7 +209,7 @@ MC_TEST("a denial names the capability, is forbidden, and nobody is not forbidde
 
     MC_REQUIRE(setup(&f));
     MC_EXPECT_EQ(check(&f, "tickets.read"), MC_FORBIDDEN);
-    MC_EXPECT_Z(mc_z(f.err.msg), "permission denied: missing capability \"tickets.read\"");
+    MC_EXPECT_Z(mc_z(f.err.msg), "permission: denied: missing capability \"tickets.read\"");
     f.ctx.who.user_id = (mc_uuid){{0}};
     MC_EXPECT_EQ(check(&f, "tickets.read"), MC_UNAUTHENTICATED);
     f.ctx.who.role = MC_STR("owner");
@@ -344,9 +344,9 @@ MC_TEST("any and all say what is missing")
     grant(&f, "agent", "tickets.read");
     MC_EXPECT_EQ(mc_permission_check_any(f.service, &f.ctx, one, &f.err), MC_OK);
     MC_EXPECT_EQ(mc_permission_check_any(f.service, &f.ctx, none, &f.err), MC_FORBIDDEN);
-    MC_EXPECT_Z(mc_z(f.err.msg), "permission denied: missing any of [a.x b.y]");
+    MC_EXPECT_Z(mc_z(f.err.msg), "permission: denied: missing any of [a.x b.y]");
     MC_EXPECT_EQ(mc_permission_check_all(f.service, &f.ctx, one, &f.err), MC_FORBIDDEN);
-    MC_EXPECT_Z(mc_z(f.err.msg), "permission denied: missing \"b.y\"");
+    MC_EXPECT_Z(mc_z(f.err.msg), "permission: denied: missing \"b.y\"");
     MC_EXPECT_EQ(mc_permission_check_any(f.service, &f.ctx, nothing, &f.err), MC_OK);
     MC_EXPECT_EQ(mc_permission_check_all(f.service, &f.ctx, nothing, &f.err), MC_OK);
     f.ctx.who.user_id = (mc_uuid){{0}};
