@@ -142,3 +142,73 @@ void mc_decimal_add(mc_buf *out, mc_str a, mc_str b)
     if (mc__number_scan(mc_str_of(digits + at, sizeof(digits) - at), &sum))
         write_number(out, &sum);
 }
+
+/* ---- averages ---- */
+
+#define DIVISOR_MAX (UINT64_C(1) << 60) /* so that ten remainders and a digit fit 64 bits */
+
+/* One unit of 10^-scale. */
+static void write_unit(mc_buf *out, uint32_t scale, bool is_negative)
+{
+    if (is_negative)
+        mc_buf_char(out, '-');
+    if (scale > 0)
+        mc_buf_lit(out, "0.");
+    for (uint32_t i = 1; i < scale; i++)
+        mc_buf_char(out, '0');
+    mc_buf_char(out, '1');
+}
+
+/* By hand, from the highest place down; at_end is what is left over. */
+static void write_quotient(mc_buf *out, const mc__number *a, uint64_t n, uint32_t scale,
+                           uint64_t *at_end)
+{
+    uint64_t rest = 0;
+    int64_t high = a->point > 1 ? a->point - 1 : 0;
+
+    if (a->is_negative)
+        mc_buf_char(out, '-');
+    for (int64_t place = high; place >= -(int64_t)scale; place--) {
+        if (place == -1)
+            mc_buf_char(out, '.');
+        rest = 10 * rest + (uint64_t)digit_at(a, place);
+        mc_buf_char(out, (char)('0' + rest / n));
+        rest %= n;
+    }
+    *at_end = rest;
+}
+
+/* Whether what follows the last place makes up for half a unit: digits beyond scale are rest's
+ * fraction, and only matter when rest is just below a half. */
+static bool rounds_up(const mc__number *a, uint64_t rest, uint64_t n, uint32_t scale)
+{
+    uint64_t digit = (uint64_t)digit_at(a, -(int64_t)scale - 1);
+    uint64_t tenfold = 10 * rest + digit;
+
+    /* In tenths of a unit: tenfold / n of them; a half is five. Digits still further down cannot
+     * lift a smaller whole number to 5 n. */
+    return tenfold >= 5 * n;
+}
+
+void mc_decimal_div_u64(mc_buf *out, mc_str a, uint64_t n, uint32_t scale)
+{
+    char storage[MC_DECIMAL_SUM_DIGITS_MAX + 72], unit_storage[72];
+    mc__number number, exact;
+    uint64_t rest;
+    mc_buf quotient, unit;
+
+    if (!mc__number_scan(a, &number) || n == 0 || n > DIVISOR_MAX ||
+        scale > MC_DECIMAL_DIGITS_MAX || number.point > MC_DECIMAL_SUM_DIGITS_MAX) {
+        out->failed = true;
+        return;
+    }
+    mc_buf_init_borrowed(&quotient, storage, sizeof(storage), sizeof(storage));
+    mc_buf_init_borrowed(&unit, unit_storage, sizeof(unit_storage), sizeof(unit_storage));
+    write_quotient(&quotient, &number, n, scale, &rest);
+    if (rounds_up(&number, rest, n, scale)) {
+        write_unit(&unit, scale, number.is_negative);
+        mc_decimal_add(out, mc_buf_get(&quotient), mc_buf_get(&unit));
+    } else if (mc__number_scan(mc_buf_get(&quotient), &exact)) {
+        write_number(out, &exact);
+    }
+}

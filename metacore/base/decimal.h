@@ -45,5 +45,9 @@ MC_API int mc_decimal_cmp(mc_str a, mc_str b);
  *  MC_DECIMAL_SUM_DIGITS_MAX digits, or when a or b is no number. */
 MC_API void mc_decimal_add(mc_buf *out, mc_str a, mc_str b);
 
+/** a / n, rounded half away from zero to scale digits after the point, canonical. Fails out when a
+ *  is no number of at most MC_DECIMAL_SUM_DIGITS_MAX digits, or n is 0 or beyond 2^60. */
+MC_API void mc_decimal_div_u64(mc_buf *out, mc_str a, uint64_t n, uint32_t scale);
+
 MC_END_DECLS
 #endif

@@ -155,3 +155,46 @@ MC_TEST("a decimal without memory says so")
     MC_EXPECT_Z(out, "untouched");
     mc_arena_free(arena);
 }
+
+MC_TEST("a quotient is rounded once, half away from zero")
+{
+    static const struct {
+        const char *a;
+        uint64_t n;
+        uint32_t scale;
+        const char *wanted; /* NULL: refused */
+    } cases[] = {
+        {"10", 4, 6, "2.5"},
+        {"1", 3, 6, "0.333333"},
+        {"2", 3, 6, "0.666667"},
+        {"-2", 3, 6, "-0.666667"},
+        {"1", 2, 0, "1"},
+        {"-1", 2, 0, "-1"},
+        {"0.49999999", 1, 0, "0"},
+        {"0.5", 1, 0, "1"},
+        {"1.0000005", 1, 6, "1.000001"},
+        {"1.0000004999", 1, 6, "1"},
+        {"-0.0000005", 1, 6, "-0.000001"},
+        {"-0.0000004", 1, 6, "0"},
+        {"0", 7, 6, "0"},
+        {"99999999999999999999999999.9999", 10000, 6, "10000000000000000000000"},
+        {"999999.9999995", 1, 6, "1000000"},
+        {"18014398509481984.0001", 3, 6, "6004799503160661.333367"},
+        {"1152921504606846976", UINT64_C(1) << 60, 6, "1"},
+        {"1", 0, 6, NULL},
+        {"1", UINT64_MAX, 6, NULL},
+        {"one", 1, 6, NULL},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_buf out;
+
+        MC_CASE(cases[i].a);
+        mc_buf_init(&out, 0);
+        mc_decimal_div_u64(&out, mc_z(cases[i].a), cases[i].n, cases[i].scale);
+        MC_EXPECT_EQ(mc_buf_failed(&out), cases[i].wanted == NULL);
+        if (cases[i].wanted)
+            MC_EXPECT_Z(mc_buf_get(&out), cases[i].wanted);
+        mc_buf_deinit(&out);
+    }
+}
