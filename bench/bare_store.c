@@ -4,8 +4,8 @@
  * ceilings for get, list and durable create.
  *
  *   bare_store FOLDER SECONDS DATABASE
- * works in FOLDER on a table like the tickets of DATABASE, and prints "name figure unit", one a line;
- * rates are per second of one core.
+ * works in FOLDER on a table like the tickets of DATABASE, and prints "name figure unit", one a
+ * line; rates are per second of one core.
  */
 #include "metacore/base/json.h"
 #include "metacore/base/sync.h"

@@ -68,8 +68,8 @@ void mc_arena_free(mc_arena *arena)
 
 void mc_arena_reset(mc_arena *arena)
 {
-    /* Blocks double, so the newest is half of all that was needed: whoever resets after each of many
-     * like requests comes to need one block, and no more calls of malloc. */
+    /* Blocks double, so the newest is half of all that was needed: whoever resets after each of
+     * many like requests comes to need one block, and no more calls of malloc. */
     block *kept = arena->head && arena->head->cap <= KEPT_MAX ? arena->head : arena->first;
 
     blocks_free(arena, kept);

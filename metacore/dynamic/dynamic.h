@@ -164,9 +164,10 @@ typedef struct mc_dynamic_page {
     uint32_t page;
     uint32_t per_page;
     int64_t last_page;
-    bool has_total;     /* not with count=none */
-    bool has_more;      /* rows after these */
-    mc_str next_cursor; /* where they begin; empty: nowhere, or at a value no cursor can hold */
+    bool has_total;      /* not with count=none */
+    bool is_total_exact; /* else of up to five seconds ago: docs/decisions has when and why */
+    bool has_more;       /* rows after these */
+    mc_str next_cursor;  /* where they begin; empty: nowhere, or at a value no cursor can hold */
 } mc_dynamic_page;
 
 /**
@@ -174,7 +175,8 @@ typedef struct mc_dynamic_page {
  *
  * pairs  list parameters (query.h), and
  *        cursor   the last page's next_cursor; goes before page
- *        count    exact (when absent), or none: no total
+ *        count    none: no total. exact: of this very snapshot. Absent: exact where counting is
+ *                 cheap; where it is dear and rows are being written, of a moment ago
  *        fields   a,b: only these columns; id always, hidden ones never
  */
 MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
@@ -182,8 +184,56 @@ MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const 
                                            mc_dynamic_page *out_page, mc_err *err);
 
 /** The page as the meta of an answer: {"total","page","per_page","last_page","has_more",
- *  "next_cursor"}, total and last_page only where they were counted. */
+ *  "next_cursor"}, total and last_page only where they were counted, and "total_exact":false with
+ *  a total of a moment ago. */
 MC_API void mc_dynamic_page_write(const mc_dynamic_page *page, mc_buf *out);
+
+/* ---- numbers about rows; on ctx->conn ---- */
+
+#define MC_AGGREGATE_METRICS_MAX 16
+#define MC_AGGREGATE_GROUPS_MAX 3 /* columns of group_by */
+#define MC_AGGREGATE_LIMIT 100
+#define MC_AGGREGATE_LIMIT_MAX 1000
+#define MC_AGGREGATE_AVG_SCALE 6 /* digits after an average's point */
+#define MC_FACETS_LIMIT 50
+#define MC_FACETS_LIMIT_MAX 200
+
+/**
+ * Numbers over the rows that a list of the same filters and search would show, as JSON onto out.
+ *
+ * pairs  filters and search (query.h), and
+ *        metrics   count, count:<col>, sum:<col>, avg:<col>, min:<col>, max:<col>, by commas.
+ *                  count:<col> is of rows that have a value. sum and avg are of numbers, min and
+ *                  max also of texts, dates and times. The answer's keys: count, sum_<col>, …
+ *        group_by  columns, by commas: a row for each of their values, as rows have them; times
+ *                  also by <col>:day, <col>:month or <col>:year (UTC), "2026-11"
+ *        order_by  a metric of the request (not an average): largest first; else by the groups
+ *        limit     groups at most
+ *        count     exact: of this very snapshot, as in lists
+ * Gives [{group…,metric…}], without group_by of one row. Sums are exact, to any number of digits;
+ * an average is the exact sum divided once, rounded half away from zero at
+ * MC_AGGREGATE_AVG_SCALE digits. A sum of nothing is 0; of the others null.
+ *
+ * Without metrics and group_by, as the published client asks: {column: number} for each column
+ * whose table says styleConfig.aggregate: sum, or avg, min, max, count.
+ *
+ * Errors  INVALID naming the parameter; hidden columns are unknown ones.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_aggregate(mc_dynamic *self, mc_ctx *ctx,
+                                                const mc_model *model, const mc_header *pairs,
+                                                size_t pair_count, mc_buf *out, mc_err *err);
+
+/**
+ * The values of a column among the rows that a list of the same filters and search would show, the
+ * most frequent first: [{"value",["label",]"count"}] onto out. Null and empty are none.
+ *
+ * pairs  filters and search, and field: the column; q: contained in the value (of a reference: in
+ *        its label); limit
+ * Errors INVALID naming the parameter.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_facets(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                             const mc_header *pairs, size_t pair_count, mc_buf *out,
+                                             mc_err *err);
 
 /* ---- writing ---- */
 

@@ -112,7 +112,7 @@ static void add_routes(mc_dynamic *self, const mc_http_route *routes, size_t cou
 void mc__dynamic_add_routes(mc_dynamic *self)
 {
     static const mc_http_route *(*const tables[])(size_t * out_count) = {
-        mc__write_routes, mc__batch_routes, mc__action_routes};
+        mc__write_routes, mc__batch_routes, mc__action_routes, mc__report_routes};
 
     add_routes(self, table, MC_LEN(table));
     for (size_t i = 0; i < MC_LEN(tables); i++) {

@@ -9,8 +9,13 @@
 #include <stdatomic.h>
 
 #define MC__HOOKS_MAX 256
-#define MC__COUNTS 4096      /* totals kept */
-#define MC__GENERATIONS 4096 /* counters of writes, by organization and model */
+#define MC__KEPT 4096 /* answers kept */
+#define MC__KEPT_TEXT_MAX ((size_t)64 << 10)
+#define MC__KEPT_BYTES_MAX ((size_t)4 << 20)
+#define MC__KEPT_CHEAP_US 1000      /* below: never served out of date */
+#define MC__KEPT_AGE_PER_COST 20    /* so that renewing takes at most a twentieth of the time */
+#define MC__KEPT_AGE_MAX_US 5000000 /* out of date at most this long */
+#define MC__GENERATIONS 4096        /* counters of writes, by organization and model */
 #define MC__ROUTES_MAX 128
 
 typedef struct mc__hook {
@@ -20,11 +25,15 @@ typedef struct mc__hook {
     void *user;
 } mc__hook;
 
-typedef struct mc__count {
+typedef struct mc__kept {
     uint64_t key; /* 0: free */
     uint64_t generation;
-    int64_t total;
-} mc__count;
+    int64_t at_us;       /* when it was true, monotonic */
+    int64_t cost_us;     /* of finding it out */
+    const void *renewer; /* the request that finds it out anew; only compared */
+    char *text;
+    size_t len;
+} mc__kept;
 
 struct mc_dynamic {
     mc_dynamic_config config;
@@ -36,7 +45,8 @@ struct mc_dynamic {
     /* Grows when a write of its slot is durable; a slot may be shared, which only costs a count. */
     atomic_ullong generations[MC__GENERATIONS];
     mc_mutex mu;
-    mc__count counts[MC__COUNTS]; /* guarded by mu */
+    mc__kept kept[MC__KEPT]; /* guarded by mu */
+    size_t kept_bytes;       /* guarded by mu */
 };
 
 /* One column that will be written. */
@@ -76,6 +86,9 @@ mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *mo
                                mc__row_layout **out, mc_err *err);
 size_t mc__row_layout_column_count(const mc__row_layout *layout); /* of its SELECT */
 mc_str mc__row_layout_columns(const mc__row_layout *layout);
+/* One value of column as JSON, also null. */
+void mc__value_write(mc_db_dialect dialect, const mc_column *column, mc_db_rows *rows, size_t at,
+                     mc_buf *out);
 void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out);
 mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows);
 /* A cell as exports write it: the value's text, unquoted; empty for null. */
@@ -144,17 +157,54 @@ mc_str mc__pair_find(const mc_header *pairs, size_t count, mc_str name);
 /* The table, and a column fit for people, that ref points to; false when nobody knows it. */
 bool mc__ref_target(mc_dynamic *self, mc_ctx *ctx, mc_str ref, mc_str *out_table, mc_str *out_label,
                     bool *out_soft_delete);
+/* dynamic_labels.c */
+/* A reference to follow: from column to a row that ctx may read. */
+typedef struct mc__hop {
+    const mc_column *column;
+    mc_str table;
+    mc_str label; /* its column for people */
+    bool soft_delete;
+} mc__hop;
+/* False when column points nowhere, or where ctx may not read. */
+bool mc__hop_open(mc_dynamic *self, mc_ctx *ctx, const mc_column *column, mc__hop *out);
+/* "(SELECT … )": column of the row that is count hops away from a row of model; org is the
+ * organization's expression. */
+void mc__hops_write(const mc_model *model, const mc__hop *hops, size_t count, mc_str org,
+                    mc_str column, mc_buf *out);
+/* "assignee" for "assignee_id", unless model has a column of that name. Empty: none. */
+mc_str mc__sibling_key(const mc_model *model, const mc_column *column);
+/* Writes ", (SELECT …)": what people call the row that column points to; $1 is the organization.
+ * False, and nothing written, when it points nowhere, or where ctx may not read. */
+bool mc__label_write(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, const mc_column *column,
+                     mc_str *out_key, mc_buf *sql);
+/* {"label":…,"value":…} of a row's columns. */
+void mc__label_value_write(mc_db_rows *rows, size_t label_at, size_t id_at, mc_buf *out);
 /* Notes a field error for each reference that is not of ctx's organization. */
 mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,
                                mc_err *err);
 
-/* dynamic_counts.c */
+/* dynamic_kept.c */
 uint64_t mc__generation(mc_dynamic *self, mc_uuid org_id, const mc_model *model);
-/* Once what was written is durable: totals of model for org are counted anew. */
+/* After a commit: answers about model for org_id are out of date. */
 void mc__generation_raise(mc_dynamic *self, mc_uuid org_id, const mc_model *model);
-bool mc__count_find(mc_dynamic *self, const mc_query *query, uint64_t generation, uint64_t *out_key,
-                    int64_t *out);
-void mc__count_put(mc_dynamic *self, uint64_t key, uint64_t generation, int64_t total);
+typedef struct mc__kept_query {
+    uint64_t key;
+    uint64_t generation; /* taken before the snapshot */
+    bool is_exact;       /* nothing that is out of date */
+} mc__kept_query;
+/* Of all that decides the answer: the statement, its arguments, their kinds and order. */
+uint64_t mc__kept_key(mc_str sql, const mc_db_value *args, size_t arg_count);
+/* The answer, in ctx's arena; false: find it out, then put it. */
+bool mc__kept_find(mc_dynamic *self, mc_ctx *ctx, const mc__kept_query *query, mc_str *out,
+                   bool *out_is_current);
+/* started_us: when finding it out began, by the service's monotonic clock. */
+void mc__kept_put(mc_dynamic *self, const mc__kept_query *query, int64_t started_us, mc_str text);
+/* The kept answer onto out, or fn's, which is kept then. count: the request's parameter; INVALID
+ * when it is neither empty nor "exact". */
+mc_code mc__kept_or_run(mc_dynamic *self, mc_ctx *ctx, mc__kept_query *query, mc_str count,
+                        mc_code (*fn)(void *user, mc_buf *out, mc_err *err), void *user,
+                        mc_buf *out, mc_err *err);
+void mc__kept_free(mc_dynamic *self);
 
 /* dynamic_hooks.c */
 mc_code mc__run_hooks(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_dynamic_event event,
@@ -192,6 +242,8 @@ mc_code mc__action_check_form(mc_dynamic *self, mc_ctx *ctx, const mc_json *fiel
 const mc_http_route *mc__action_routes(size_t *out_count);
 /* dynamic_batch.c */
 const mc_http_route *mc__batch_routes(size_t *out_count);
+/* dynamic_report_handler.c */
+const mc_http_route *mc__report_routes(size_t *out_count);
 /* dynamic_handler.c */
 void mc__dynamic_add_routes(mc_dynamic *self);
 

@@ -4,6 +4,8 @@
 
 #include "metacore/base/utf8.h"
 
+#include <string.h>
+
 mc_str mc__pair_find(const mc_header *pairs, size_t count, mc_str name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -21,16 +23,18 @@ typedef struct reading {
     mc_query_plan plan;
     mc__row_layout *layout;
     bool is_counted;
+    bool is_exact;
     uint64_t generation;
     size_t row_count;
     mc_buf *out;
     mc_dynamic_page page;
 } reading;
 
-static mc_code read_count(mc_str text, bool *out_is_counted, mc_err *err)
+static mc_code read_count(reading *r, mc_str text, mc_err *err)
 {
-    *out_is_counted = !mc_str_eq(text, MC_STR("none"));
-    if (text.len == 0 || !*out_is_counted || mc_str_eq(text, MC_STR("exact")))
+    r->is_counted = !mc_str_eq(text, MC_STR("none"));
+    r->is_exact = mc_str_eq(text, MC_STR("exact"));
+    if (text.len == 0 || !r->is_counted || r->is_exact)
         return MC_OK;
     return mc_fail(err, MC_INVALID, "count: \"%.*s\" is neither exact nor none",
                    MC_FMT(mc_utf8_truncate(text, 32)));
@@ -42,7 +46,7 @@ static mc_code prepare(reading *r, const mc_model *model, const mc_header *pairs
     mc_code rc = mc_query_parse(r->ctx, model, r->self->dialect, pairs, count, &r->query, err);
 
     if (rc == MC_OK)
-        rc = read_count(mc__pair_find(pairs, count, MC_STR("count")), &r->is_counted, err);
+        rc = read_count(r, mc__pair_find(pairs, count, MC_STR("count")), err);
     if (rc == MC_OK)
         rc = mc__row_layout_project(r->self, r->ctx, model,
                                     mc__pair_find(pairs, count, MC_STR("fields")), &r->layout, err);
@@ -112,29 +116,51 @@ static mc_code read_rows(reading *r, mc_err *err)
 
 /* ---- how many ---- */
 
-static mc_code count_rows(reading *r, mc_err *err)
+static mc_code count_anew(reading *r, mc_str sql, mc_err *err)
 {
     mc_db_rows rows;
-    uint64_t key;
-    mc_buf sql;
-    mc_code rc;
+    mc_code rc = mc_db_query(r->ctx->conn, sql, r->query.args, r->query.arg_count, &rows, err);
 
-    if (mc__count_find(r->self, &r->query, r->generation, &key, &r->page.total))
-        return MC_OK;
-    mc_buf_init_arena(&sql, r->ctx->arena, 0);
-    mc_query_write_count(&r->query, &sql);
-    rc = mc_buf_check(&sql, "list", err);
-    if (rc == MC_OK)
-        rc = mc_db_query(r->ctx->conn, mc_buf_get(&sql), r->query.args, r->query.arg_count, &rows,
-                         err);
     if (rc != MC_OK)
         return rc;
     if (mc_db_rows_next(&rows))
         r->page.total = mc_db_col_int(&rows, 0);
-    rc = mc_db_rows_finish(&rows, err);
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code count_rows(reading *r, mc_err *err)
+{
+    mc__kept_query kept = {.generation = r->generation, .is_exact = r->is_exact};
+    int64_t started_us = mc_clock_monotonic_us(r->self->config.clock);
+    mc_str text;
+    mc_buf sql;
+    mc_code rc;
+
+    mc_buf_init_arena(&sql, r->ctx->arena, 0);
+    mc_query_write_count(&r->query, &sql);
+    rc = mc_buf_check(&sql, "list", err);
+    if (rc != MC_OK)
+        return rc;
+    kept.key = mc__kept_key(mc_buf_get(&sql), r->query.args, r->query.arg_count);
+    if (mc__kept_find(r->self, r->ctx, &kept, &text, &r->page.is_total_exact)) {
+        memcpy(&r->page.total, text.ptr, sizeof(r->page.total));
+        return MC_OK;
+    }
+    rc = count_anew(r, mc_buf_get(&sql), err);
     if (rc == MC_OK)
-        mc__count_put(r->self, key, r->generation, r->page.total);
+        mc__kept_put(r->self, &kept, started_us,
+                     mc_str_of((const char *)&r->page.total, sizeof(r->page.total)));
     return rc;
+}
+
+/* An older total must not deny the rows that are shown. */
+static void raise_total(reading *r)
+{
+    int64_t before = r->plan.has_cursor ? 0 : (int64_t)(r->query.page - 1) * r->query.per_page;
+    int64_t seen = before + (int64_t)r->row_count + r->page.has_more;
+
+    if (!r->page.is_total_exact && r->row_count > 0 && r->page.total < seen)
+        r->page.total = seen;
 }
 
 /* A page that holds the end of the list tells the total by itself. */
@@ -155,10 +181,12 @@ static mc_code read_total(reading *r, mc_err *err)
     r->page.page = r->query.page;
     r->page.per_page = r->query.per_page;
     r->page.has_total = r->is_counted;
+    r->page.is_total_exact = true;
     if (!r->is_counted)
         return MC_OK;
     if (!is_total_known(r, &r->page.total))
         rc = count_rows(r, err);
+    raise_total(r);
     r->page.last_page =
         r->page.total > 0 ? (r->page.total + r->page.per_page - 1) / r->page.per_page : 1;
     return rc;
@@ -194,6 +222,8 @@ void mc_dynamic_page_write(const mc_dynamic_page *page, mc_buf *out)
     mc_buf_printf(out, "\"page\":%u,\"per_page\":%u,", page->page, page->per_page);
     if (page->has_total)
         mc_buf_printf(out, "\"last_page\":%lld,", (long long)page->last_page);
+    if (page->has_total && !page->is_total_exact)
+        mc_buf_lit(out, "\"total_exact\":false,");
     mc_buf_str(out, page->has_more ? MC_STR("\"has_more\":true,") : MC_STR("\"has_more\":false,"));
     mc_buf_lit(out, "\"next_cursor\":");
     if (page->next_cursor.len)

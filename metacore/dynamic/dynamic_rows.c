@@ -22,35 +22,6 @@ struct mc__row_layout {
     mc_db_dialect dialect;
 };
 
-/* "assignee" for "assignee_id", unless that name is taken. */
-static mc_str sibling_key(const mc_model *model, const mc_column *column)
-{
-    mc_str key = mc_str_slice(column->name, 0, column->name.len - 3);
-
-    if (column->type != MC_COL_UUID || !mc_str_ends_with(column->name, MC_STR("_id")) ||
-        key.len == 0 || mc_model_find_column(model, key))
-        return MC_STR("");
-    return key;
-}
-
-/* A label by primary key, within the organization: one look per row and reference. */
-static void write_label_query(mc_buf *out, const mc_model *model, const mc_column *column,
-                              mc_str table, mc_str label, bool soft_delete)
-{
-    mc_buf_lit(out, ", (SELECT r.");
-    mc_buf_sql_ident(out, label);
-    mc_buf_lit(out, " FROM ");
-    mc_buf_str(out, table);
-    mc_buf_lit(out, " r WHERE r.\"id\" = ");
-    mc_buf_str(out, model->physical);
-    mc_buf_char(out, '.');
-    mc_buf_sql_ident(out, column->name);
-    mc_buf_lit(out, " AND r.\"organization_id\" = ");
-    mc_buf_str(out, model->physical);
-    mc_buf_lit(out, ".\"organization_id\"");
-    mc_buf_str(out, soft_delete ? MC_STR(" AND r.\"deleted_at\" IS NULL)") : MC_STR(")"));
-}
-
 static void insert_sorted(mc__row_layout *layout, member fresh)
 {
     size_t i = layout->member_count++;
@@ -120,25 +91,30 @@ static void add_columns(mc__row_layout *layout, mc_str fields, mc_buf *columns)
     layout->column_count = layout->member_count;
 }
 
-static void add_siblings(mc_dynamic *self, mc_ctx *ctx, mc__row_layout *layout, mc_str fields,
-                         mc_buf *columns)
+static mc_code add_siblings(mc_dynamic *self, mc_ctx *ctx, mc__row_layout *layout, mc_str fields,
+                            mc_buf *columns, mc_err *err)
 {
     const mc_model *model = layout->model;
+    mc_str org = mc_str_printf(ctx->arena, "%.*s.\"organization_id\"", MC_FMT(model->physical));
     size_t at = 0;
 
+    if (!org.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "row");
     for (size_t i = 0; i < model->column_count; i++) {
         const mc_column *column = &model->columns[i];
-        mc_str key = sibling_key(model, column), table, label;
-        bool soft_delete;
+        mc_str key = mc__sibling_key(model, column);
+        mc__hop hop;
 
         if (!is_selected(fields, column))
             continue;
-        if (key.len && mc__ref_target(self, ctx, column->ref, &table, &label, &soft_delete)) {
-            write_label_query(columns, model, column, table, label, soft_delete);
+        if (key.len && mc__hop_open(self, ctx, column, &hop)) {
+            mc_buf_lit(columns, ", ");
+            mc__hops_write(model, &hop, 1, org, hop.label, columns);
             insert_sorted(layout, (member){.key = key, .at = layout->column_count++, .id_at = at});
         }
         at++;
     }
+    return mc_buf_check(columns, "row", err);
 }
 
 mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
@@ -159,8 +135,7 @@ mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *mo
         return mc_fail(err, MC_NO_MEMORY, "row");
     mc_buf_init_arena(&columns, ctx->arena, 0);
     add_columns(layout, fields, &columns);
-    add_siblings(self, ctx, layout, fields, &columns);
-    rc = mc_buf_check(&columns, "row", err);
+    rc = add_siblings(self, ctx, layout, fields, &columns, err);
     if (rc != MC_OK)
         return rc;
     layout->columns = mc_buf_get(&columns);
@@ -204,11 +179,10 @@ static void write_quoted(mc_buf *out, mc_str plain)
     mc_buf_char(out, '"');
 }
 
-static void write_time(const mc__row_layout *layout, mc_db_rows *rows, size_t at, mc_str text,
-                       mc_buf *out)
+static void write_time(mc_db_dialect dialect, mc_db_rows *rows, size_t at, mc_str text, mc_buf *out)
 {
     mc_buf_char(out, '"');
-    if (layout->dialect == MC_DB_SQLITE && text.len == MC_TIME_TEXT_LEN)
+    if (dialect == MC_DB_SQLITE && text.len == MC_TIME_TEXT_LEN)
         mc_buf_str(out, text); /* stored as it is shown */
     else
         mc_time_write(out, mc_db_col_time(rows, at));
@@ -232,10 +206,10 @@ static void write_number(mc_db_rows *rows, const mc_column *column, size_t at, m
         mc_buf_str(out, number ? MC_STR("true") : MC_STR("false"));
 }
 
-static void write_text(const mc__row_layout *layout, mc_db_rows *rows, const member *m, mc_str text,
-                       mc_buf *out)
+static void write_text(mc_db_dialect dialect, const mc_column *column, mc_db_rows *rows, size_t at,
+                       mc_str text, mc_buf *out)
 {
-    switch (m->column->type) {
+    switch (column->type) {
     case MC_COL_STRING:
     case MC_COL_TEXT:
         mc_json_write_str(out, text);
@@ -247,7 +221,7 @@ static void write_text(const mc__row_layout *layout, mc_db_rows *rows, const mem
         write_decimal(out, text);
         break;
     case MC_COL_TIMESTAMP:
-        write_time(layout, rows, m->at, text, out);
+        write_time(dialect, rows, at, text, out);
         break;
     case MC_COL_DATE:
         write_quoted(out, mc_str_slice(text, 0, MC_DATE_TEXT_LEN));
@@ -260,6 +234,17 @@ static void write_text(const mc__row_layout *layout, mc_db_rows *rows, const mem
     case MC_COL_BOOL:
         break; /* write_number */
     }
+}
+
+void mc__value_write(mc_db_dialect dialect, const mc_column *column, mc_db_rows *rows, size_t at,
+                     mc_buf *out)
+{
+    if (mc_db_col_is_null(rows, at))
+        mc_buf_lit(out, "null");
+    else if (is_number(column))
+        write_number(rows, column, at, out);
+    else
+        write_text(dialect, column, rows, at, mc_db_col_text(rows, at), out);
 }
 
 static void write_sibling(mc_db_rows *rows, const member *m, mc_str label, mc_buf *out)
@@ -301,7 +286,7 @@ static bool write_member(const mc__row_layout *layout, const member *m, mc_db_ro
     else if (is_number_column)
         write_number(rows, m->column, m->at, out);
     else
-        write_text(layout, rows, m, text, out);
+        write_text(layout->dialect, m->column, rows, m->at, text, out);
     return true;
 }
 

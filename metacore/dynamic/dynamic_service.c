@@ -27,6 +27,7 @@ void mc_dynamic_free(mc_dynamic *self)
 {
     if (!self)
         return;
+    mc__kept_free(self);
     mc_mutex_deinit(&self->mu);
     free(self);
 }

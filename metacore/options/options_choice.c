@@ -65,8 +65,7 @@ static void fill_source(const mc_model *model, const mc_json *config, mc__source
     *out = (mc__source){.model = model};
     out->value = named(model, config, "value", mc_model_find_column(model, MC_STR("id")));
     out->label = named(model, config, "label", label);
-    out->description =
-        named(model, config, "description", is_users ? usual(model, "email") : NULL);
+    out->description = named(model, config, "description", is_users ? usual(model, "email") : NULL);
     out->image = named(model, config, "image", is_users ? usual(model, "avatar") : NULL);
     out->color = usual(model, "color");
     out->icon = usual(model, "icon");
@@ -166,7 +165,8 @@ void mc__options_search_source(mc_options *self, const mc_model *model, mc__sour
     if (!mc_json_find_nocase(config, MC_STR("orderBy")) && config)
         out->order = mc_model_find_column(model, MC_STR("id"));
     for (size_t i = 0; list && i < list->as.array.count; i++) {
-        if (out->search_count < MC__SEARCH_IN_MAX && mc_json_get_str(list->as.array.items[i], &path))
+        if (out->search_count < MC__SEARCH_IN_MAX &&
+            mc_json_get_str(list->as.array.items[i], &path))
             out->search_in[out->search_count++] = path;
     }
     if (out->search_count == 0)

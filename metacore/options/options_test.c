@@ -279,8 +279,9 @@ static const struct {
     {"the description is searched", "orders", "partner", "FIRS", "",
      "[" OPT("\"Alpha\"", "Alpha") ",\"description\":\"first\"}]", 0, 0, false},
     {"declared options, translated", "orders", "status", "nothing", "",
-     "[" OPT("\"open\"", "t.open") ",\"color\":\"blue\"}," OPT("\"done\"", "Done") "},"
-     OPT("\"bare\"", "bare") "}]", 1, 0, true},
+     "[" OPT("\"open\"", "t.open") ",\"color\":\"blue\"}," OPT("\"done\"", "Done") "}," OPT(
+         "\"bare\"", "bare") "}]",
+     1, 0, true},
     {"configured static ones, numbers as numbers", "orders", "kind", "", "",
      "[" OPT("1", "One") ",\"icon\":\"x\"}," OPT("2", "Two") "}]", 0, 0, true},
 };
@@ -331,8 +332,8 @@ static const struct {
     {"a filter that is no key", "orders", "partner", "x", NULL, MC_INVALID, "filter_value"},
     {"a model that one may not read", "orders", "id", "", "orders.read", MC_FORBIDDEN,
      "orders.read"},
-    {"a source that one may not read", "orders", "customer_id", "", "customers.read",
-     MC_FORBIDDEN, "customers.read"},
+    {"a source that one may not read", "orders", "customer_id", "", "customers.read", MC_FORBIDDEN,
+     "customers.read"},
     {"users", "users", "id", "", "users.read", MC_FORBIDDEN, "users.read"},
 };
 
@@ -360,7 +361,8 @@ MC_TEST("what cannot be offered is refused in the contract's order and words")
 
 #define N(number, last, state)                                                                     \
     "{\"id\":" ID(last) ",\"value\":" ID(last) ",\"label\":\"" number "\",\"name\":\"" number      \
-    "\",\"description\":\"" state "\",\"icon\":\"box\"}"
+                                               "\",\"description\":\"" state                       \
+                                               "\",\"icon\":\"box\"}"
 #define N1 N("N-1", "21", "open")
 #define N2 N("N-2", "22", "done")
 

@@ -38,8 +38,8 @@ static const char *write_addon(const char *manifest, const char *first, const ch
 static int install(const char *data, const char *folder, const char *org)
 {
     return mc_process_run(
-        (const char *const[]){"addon", "install", folder, "--org", org, "--data", data, NULL},
-        NULL, out, sizeof(out));
+        (const char *const[]){"addon", "install", folder, "--org", org, "--data", data, NULL}, NULL,
+        out, sizeof(out));
 }
 
 static const char staff_manifest[] =

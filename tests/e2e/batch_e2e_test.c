@@ -75,14 +75,15 @@ static const struct {
      422, "\"errors\":{\"name\":[{\"code\":\"required\""},
     {"its number", OPS(PROJECT ",{\"op\":\"create\",\"model\":\"projects\",\"data\":{}}"), 422,
      "\"meta\":{\"index\":1,\"model\":\"projects\",\"op\":\"create\"}"},
-    {"a type", OPS(PROJECT ",{\"op\":\"create\",\"model\":\"projects\",\"data\":{\"name\":7}}"), 400,
-     "\"errors\":{\"name\":[{\"code\":\"invalid_type\""},
+    {"a type", OPS(PROJECT ",{\"op\":\"create\",\"model\":\"projects\",\"data\":{\"name\":7}}"),
+     400, "\"errors\":{\"name\":[{\"code\":\"invalid_type\""},
     {"a value taken by the first",
      OPS("{\"op\":\"create\",\"model\":\"tags\",\"data\":{\"name\":\"red\"}},"
          "{\"op\":\"create\",\"model\":\"tags\",\"data\":{\"name\":\"red\"}}"),
      409, "\"errors\":{\"name\":[{\"code\":\"duplicate\""},
     {"a row that is another organization's",
-     OPS(PROJECT ",{\"op\":\"update\",\"model\":\"projects\",\"id\":\"%s\",\"data\":{\"name\":\"x\"}}"),
+     OPS(PROJECT
+         ",{\"op\":\"update\",\"model\":\"projects\",\"id\":\"%s\",\"data\":{\"name\":\"x\"}}"),
      404, "operation 1: record not found"},
     {"deleting it", OPS(PROJECT ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":\"%s\"}"), 404,
      "\"index\":1"},
@@ -93,20 +94,23 @@ static const struct {
                  "\"%s\"}}"),
      422, "\"errors\":{\"project_id\":[{\"code\":\"not_found\""},
     {"a version that is old",
-     OPS(PROJECT ",{\"op\":\"update\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"data\":{\"budget\":"
-                 "1},\"if_match\":\"\\\"1-2\\\"\"}"),
+     OPS(PROJECT
+         ",{\"op\":\"update\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"data\":{\"budget\":"
+         "1},\"if_match\":\"\\\"1-2\\\"\"}"),
      412, "operation 1: the record was changed meanwhile"},
     {"a version of a delete",
-     OPS(PROJECT ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"if_match\":\"\"}"),
+     OPS(PROJECT
+         ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"if_match\":\"\"}"),
      412, "\"index\":1"},
     {"deleted twice",
      OPS(PROJECT ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0}},"
                  "{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0}}"),
      404, "\"index\":2"},
-    {"a model there is not", OPS(PROJECT ",{\"op\":\"create\",\"model\":\"batch\",\"data\":{}}"), 404,
-     "operation 1: model not found in registry"},
+    {"a model there is not", OPS(PROJECT ",{\"op\":\"create\",\"model\":\"batch\",\"data\":{}}"),
+     404, "operation 1: model not found in registry"},
     {"a reference forward",
-     OPS("{\"op\":\"create\",\"model\":\"tasks\",\"data\":{\"title\":\"x\",\"project_id\":{\"$ref\":1}"
+     OPS("{\"op\":\"create\",\"model\":\"tasks\",\"data\":{\"title\":\"x\",\"project_id\":{\"$"
+         "ref\":1}"
          "}}," PROJECT),
      400, "operation 0: $ref must be"},
     {"a reference to itself",
@@ -117,12 +121,13 @@ static const struct {
      OPS(PROJECT ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":\"0\"}}"), 400,
      "operation 1: $ref must be"},
     {"a reference where none belongs",
-     OPS(PROJECT ",{\"op\":\"create\",\"model\":\"projects\",\"data\":{\"name\":{\"$ref\":0}}}"), 400,
-     "invalid_type"},
+     OPS(PROJECT ",{\"op\":\"create\",\"model\":\"projects\",\"data\":{\"name\":{\"$ref\":0}}}"),
+     400, "invalid_type"},
     {"a verb there is not", OPS(PROJECT ",{\"op\":\"upsert\",\"model\":\"projects\",\"data\":{}}"),
      400, "operation 1: op must be"},
     {"a misspelt protection",
-     OPS(PROJECT ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"ifMatch\":\"x\"}"),
+     OPS(PROJECT
+         ",{\"op\":\"delete\",\"model\":\"projects\",\"id\":{\"$ref\":0},\"ifMatch\":\"x\"}"),
      400, "operation 1: delete takes no \\\"ifMatch\\\""},
     {"an id for a new row",
      OPS("{\"op\":\"create\",\"model\":\"projects\",\"id\":\"%s\",\"data\":{\"name\":\"x\"}}"), 400,
@@ -191,7 +196,8 @@ MC_TEST("a batch wants a token, JSON, and each operation its own capability")
     MC_REQUIRE(workshop_open(&w));
     MC_REQUIRE(workshop_agent(&w, &agent));
     MC_EXPECT_EQ(mc_client_call(&agent, "POST", BATCH, "[" PROJECT "]"), 403);
-    MC_EXPECT_EQ(mc_client_call_type(&w.mine, "POST", BATCH, "text/plain", MC_STR("[]"), NULL), 415);
+    MC_EXPECT_EQ(mc_client_call_type(&w.mine, "POST", BATCH, "text/plain", MC_STR("[]"), NULL),
+                 415);
     MC_EXPECT_EQ(mc_client_call(&w.mine, "GET", BATCH, NULL), 404); /* rows of that model */
 
     MC_EXPECT(workshop_grant(&w, "projects.create"));

@@ -171,3 +171,65 @@ MC_TEST("a cursor opens nothing in another organization")
     MC_EXPECT_EQ(get(query), 400);
     MC_EXPECT_HAS(mc_client_field(&client, "message"), "cursor");
 }
+
+MC_TEST("facets and aggregates answer on every path, with the list's filters")
+{
+    static const char *const bases[] = {"/api/dynamic/tickets", "/api/data/tickets",
+                                        "/api/data/tickets/me"};
+    static const struct {
+        const char *query, *wanted;
+    } cases[] = {
+        {"facets?field=status&limit=50",
+         "{\"data\":[{\"value\":\"open\",\"count\":3},{\"value\":\"closed\",\"count\":1}],"
+         "\"success\":true}"},
+        {"facets?field=status&q=CLO", "{\"data\":[{\"value\":\"closed\",\"count\":1}],"},
+        {"facets?field=subject&search=b&search_columns=subject",
+         "{\"data\":[{\"value\":\"b\",\"count\":1}],"},
+        {"aggregate", "{\"data\":{\"hours\":3.75},\"success\":true}"},
+        {"aggregate?f_status=IN:open&search=", "{\"data\":{\"hours\":1.75},\"success\":true}"},
+        {"aggregate?metrics=count,avg:hours&group_by=status",
+         "{\"data\":[{\"status\":\"closed\",\"count\":1,\"avg_hours\":2},"
+         "{\"status\":\"open\",\"count\":3,\"avg_hours\":0.875}],\"success\":true}"},
+    };
+    static const struct {
+        const char *query, *named;
+    } refused[] = {
+        {"facets", "field"},
+        {"facets?field=organization_id", "field"},
+        {"facets?field=status&f_nothing=1", "f_nothing"},
+        {"aggregate?metrics=sum:subject", "metrics"},
+        {"aggregate?group_by=nothing", "group_by"},
+        {"aggregate?f_hours=RANGE:x,y", "f_hours"},
+    };
+    char path[256];
+
+    MC_REQUIRE(begin("others"));
+    create("{\"subject\":\"theirs\",\"status\":\"open\",\"hours\":1000}");
+    MC_REQUIRE(begin("reports"));
+    create("{\"subject\":\"a\",\"hours\":1.5}");
+    create("{\"subject\":\"b\",\"hours\":0.25}");
+    create("{\"subject\":\"c\"}");
+    create("{\"subject\":\"d\",\"status\":\"closed\",\"hours\":2}");
+    for (size_t b = 0; b < MC_LEN(bases); b++) {
+        for (size_t i = 0; i < MC_LEN(cases); i++) {
+            (void)snprintf(path, sizeof(path), "%s/%s", bases[b], cases[i].query);
+            MC_CASE(path);
+            MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 200);
+            MC_EXPECT_HAS(client.body, cases[i].wanted);
+        }
+        for (size_t i = 0; i < MC_LEN(refused); i++) {
+            (void)snprintf(path, sizeof(path), "%s/%s", bases[b], refused[i].query);
+            MC_CASE(path);
+            MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 400);
+            MC_EXPECT_HAS(mc_client_field(&client, "message"), refused[i].named);
+        }
+    }
+    MC_CASE("a write is in the next answer");
+    create("{\"subject\":\"e\",\"hours\":10}");
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/aggregate", NULL), 200);
+    MC_EXPECT_HAS(client.body, "{\"hours\":13.75}");
+    client.token[0] = '\0';
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/facets?field=status", NULL),
+                 401);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/aggregate", NULL), 401);
+}

@@ -33,7 +33,8 @@ MC_TEST("pickers and searches answer the client's requests in its envelope")
         const char *wanted;
     } cases[] = {
         {"/api/options/users?field=id&limit=20", 200,
-         "\"label\":\"Demo Owner\",\"name\":\"Demo Owner\",\"description\":\"owner@example.com\"}],\"meta\":"
+         "\"label\":\"Demo Owner\",\"name\":\"Demo "
+         "Owner\",\"description\":\"owner@example.com\"}],\"meta\":"
          "{\"count\":1,\"type\":\"dynamic\"},\"success\":true}"},
         {"/api/options/users?field=id&q=OWNER", 200, "\"count\":1"},
         {"/api/options/users?field=id&search=nobody", 200,
@@ -67,9 +68,9 @@ MC_TEST("pickers and searches answer the client's requests in its envelope")
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/options/tickets", NULL), 401);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/search/tickets", NULL), 401);
     MC_REQUIRE(mc_client_register(&client, "Theirs", "them@example.com", "their-password") == 201);
-    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets",
-                                "{\"subject\":\"alpha too\"}"),
-                 201);
+    MC_EXPECT_EQ(
+        mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"subject\":\"alpha too\"}"),
+        201);
     MC_REQUIRE(mc_client_sign_in(&client, "owner@example.com", "metacore-demo") == 200);
     MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets",
                                 "{\"subject\":\"alpha\",\"body\":\"a Needle in it\"}"),
@@ -98,11 +99,11 @@ MC_TEST("who may not read a model chooses nothing from it")
 
     MC_REQUIRE(mc_process_start(&process, mc_test_dir(), args));
     mc_client_init(&client, process.port);
-    MC_REQUIRE(run(&process,
-                   (const char *const[]){"user", "create", "--email", "bob@example.com",
-                                         "--password-stdin", "--org", "Demo", "--role", "agent",
-                                         NULL},
-                   "bob-password\n") == 0);
+    MC_REQUIRE(
+        run(&process,
+            (const char *const[]){"user", "create", "--email", "bob@example.com",
+                                  "--password-stdin", "--org", "Demo", "--role", "agent", NULL},
+            "bob-password\n") == 0);
     MC_REQUIRE(mc_client_sign_in(&client, "bob@example.com", "bob-password") == 200);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/options/tickets?field=id", NULL), 403);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/search/tickets", NULL), 403);
