@@ -10,11 +10,16 @@
 set_property(GLOBAL PROPERTY METACORE_OBJECTS "")
 set_property(GLOBAL PROPERTY METACORE_LIBS "")
 
-function(mc_package name)
+# A package in a folder of its own kind is named by its path, runtime/wasm; its targets are then
+# mc_runtime_wasm and runtime_wasm_test.
+function(mc_package path)
   cmake_parse_arguments(P "" "" "SOURCES;TESTS;FUZZ;USES;LIBS;TEST_USES;TEST_LIBS" ${ARGN})
   if(P_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "mc_package(${name}): unknown ${P_UNPARSED_ARGUMENTS}")
+    message(FATAL_ERROR "mc_package(${path}): unknown ${P_UNPARSED_ARGUMENTS}")
   endif()
+  string(REPLACE "/" "_" name ${path})
+  list(TRANSFORM P_USES REPLACE "/" "_")
+  list(TRANSFORM P_TEST_USES REPLACE "/" "_")
 
   add_library(mc_${name} STATIC ${P_SOURCES})
   target_link_libraries(mc_${name} PUBLIC metacore_options Threads::Threads ${P_LIBS})
@@ -26,7 +31,7 @@ function(mc_package name)
 
   file(GLOB headers ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
   list(FILTER headers EXCLUDE REGEX "_internal\\.h$")
-  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/metacore/${name})
+  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/metacore/${path})
 
   if(METACORE_TESTS AND P_TESTS)
     add_executable(${name}_test ${P_TESTS})

@@ -1,0 +1,18 @@
+;; One of each sort of arithmetic, and all conversions that can trap.
+(module
+  (start $nothing)
+  (func $nothing)
+  (func (export "i32") (param i32 i32) (result i32)
+    (i32.add (i32.div_s (local.get 0) (local.get 1)) (i32.rem_u (local.get 0) (local.get 1)))
+    (i32.rotl (i32.const 3)) (i32.clz) (i32.extend8_s)
+    (i32.xor (i32.shr_s (local.get 0) (local.get 1))))
+  (func (export "i64") (param i64 i64) (result i64)
+    (i64.mul (i64.div_u (local.get 0) (local.get 1)) (i64.rem_s (local.get 0) (local.get 1)))
+    (i64.popcnt) (i64.extend32_s) (i64.shl (i64.ctz (local.get 0))))
+  (func (export "f64") (param f64 f64) (result f64)
+    (f64.min (f64.nearest (local.get 0)) (f64.copysign (local.get 1) (f64.sqrt (local.get 0)))))
+  (func (export "f32") (param f32) (result f32)
+    (f32.max (f32.trunc (local.get 0)) (f32.demote_f64 (f64.promote_f32 (f32.neg (local.get 0))))))
+  (func (export "trunc") (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+  (func (export "saturate") (param f32) (result i64) (i64.trunc_sat_f32_u (local.get 0)))
+  (func (export "bits") (param f64) (result i64) (i64.reinterpret_f64 (local.get 0))))
