@@ -7,7 +7,9 @@
 /* ---- what a migration made earlier ---- */
 
 typedef struct lookup {
+    mc_installer *self;
     mc_ctx *ctx;
+    const mc_install_plan *plan;
     mc_str schema;
 } lookup;
 
@@ -60,12 +62,42 @@ static mc_code record(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str versi
         args, MC_LEN(args), NULL, err);
 }
 
-static mc_code apply(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str version, mc_str sql,
-                     mc_err *err)
+static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, mc_str schema, const mc_model_def *def,
+                            mc_err *err)
 {
-    lookup l = {ctx, schema};
-    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG, .addon_key = addon_key, .schema = schema,
-                              .has_column = has_column, .has_column_user = &l};
+    mc_model_def in_schema = *def;
+    mc_model *model = NULL;
+    mc_code rc;
+
+    in_schema.schema = schema;
+    rc = mc_model_new(&in_schema, mc_db_dialect_of(self->config.db), &model, err);
+    if (rc == MC_OK)
+        rc = mc_model_ensure_table(model, ctx->conn, err);
+    mc_model_free(model);
+    return rc;
+}
+
+/* A migration may build on what the manifest declares, and leave the making of it to us. */
+static mc_code make_table(void *user, mc_str table, mc_err *err)
+{
+    lookup *l = user;
+    const mc_manifest *m = l->plan->manifest;
+
+    for (size_t i = 0; i < m->model_count; i++) {
+        if (mc_str_eq(m->models[i].table, table))
+            return ensure_table(l->self, l->ctx, l->schema, &m->models[i], err);
+    }
+    return MC_OK;
+}
+
+static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
+{
+    mc_ctx *ctx = l->ctx;
+    mc_str addon_key = l->plan->manifest->key;
+    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG,    .addon_key = addon_key,
+                              .schema = l->schema,  .has_column = has_column,
+                              .has_column_user = l, .make_table = make_table,
+                              .make_table_user = l};
     mc_strs statements;
     mc_err why;
     mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
@@ -78,9 +110,10 @@ static mc_code apply(mc_ctx *ctx, mc_str schema, mc_str addon_key, mc_str versio
     return MC_OK;
 }
 
-static mc_code apply_once(mc_ctx *ctx, mc_str schema, mc_str addon_key, const mc_bundle_file *file,
-                          mc_err *err)
+static mc_code apply_once(lookup *l, const mc_bundle_file *file, mc_err *err)
 {
+    mc_ctx *ctx = l->ctx;
+    mc_str schema = l->schema, addon_key = l->plan->manifest->key;
     mc_str version = MC_STR(""), applied;
     mc_code rc;
 
@@ -96,35 +129,18 @@ static mc_code apply_once(mc_ctx *ctx, mc_str schema, mc_str addon_key, const mc
             "migration %.*s@%.*s checksum mismatch: recorded %.12s, file %.12s (refusing to "
             "re-apply mutated SQL)",
             MC_FMT(addon_key), MC_FMT(version), applied.ptr, file->sha256);
-    rc = apply(ctx, schema, addon_key, version, file->data, err);
+    rc = apply(l, version, file->data, err);
     return rc == MC_OK ? record(ctx, schema, addon_key, version, mc_z(file->sha256), err) : rc;
-}
-
-/* ---- models ---- */
-
-static mc_code ensure_table(mc_installer *self, mc_ctx *ctx, mc_str schema, const mc_model_def *def,
-                            mc_err *err)
-{
-    mc_model_def in_schema = *def;
-    mc_model *model = NULL;
-    mc_code rc;
-
-    in_schema.schema = schema;
-    rc = mc_model_new(&in_schema, mc_db_dialect_of(self->config.db), &model, err);
-
-    if (rc == MC_OK)
-        rc = mc_model_ensure_table(model, ctx->conn, err);
-    mc_model_free(model);
-    return rc;
 }
 
 static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                               mc_str schema, mc_err *err)
 {
+    lookup l = {self, ctx, plan, schema};
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
-        rc = apply_once(ctx, schema, plan->manifest->key, plan->migrations[i], err);
+        rc = apply_once(&l, plan->migrations[i], err);
     for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++)
         rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
     return rc;

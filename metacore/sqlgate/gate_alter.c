@@ -6,13 +6,13 @@ static mc_code begin(mc__gate *g, const PgQuery__RangeVar *relation, mc_buf *sql
 {
     mc_buf_init_arena(sql, g->arena, 0);
     mc_buf_lit(sql, "ALTER TABLE ");
-    return mc__gate_relation(g, relation, sql, table);
+    return mc__gate_target(g, relation, sql, table);
 }
 
 /* A name that the author may take from a table, or change: not one that the kernel works by. */
 static mc_code own_column(mc__gate *g, const char *what, const char *name, mc_str *out)
 {
-    mc_code rc = mc__gate_name(g, "column", name, out);
+    mc_code rc = mc__gate_column_name(g, name, out);
 
     if (rc == MC_OK && mc__gate_is_kernel_column(*out))
         return mc__gate_refuse(g, "%s of %.*s, which the kernel needs", what, MC_FMT(*out));
@@ -61,8 +61,17 @@ static mc_code alter_one(mc__gate *g, const PgQuery__AlterTableStmt *stmt,
         return add_column(g, table, cmd, &sql);
     case PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn:
         return drop_column(g, table, cmd, &sql);
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint:
+        if (!cmd->def || cmd->def->node_case != PG_QUERY__NODE__NODE_CONSTRAINT)
+            return mc__gate_refuse(g, "ADD CONSTRAINT of a kind that is not allowed");
+        return mc__gate_add_constraint(g, table, cmd->def->constraint);
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
+        return mc__gate_drop_constraint(g, table, cmd->name);
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_EnableRowSecurity:
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_ForceRowSecurity:
+        return MC_OK; /* no statement of ours leaves out the organization */
     default:
-        return mc__gate_refuse(g, "ALTER TABLE other than ADD COLUMN, DROP COLUMN and RENAME");
+        return mc__gate_refuse(g, "ALTER TABLE other than of columns and constraints");
     }
 }
 
@@ -74,7 +83,7 @@ mc_code mc__gate_alter_table(mc__gate *g, const PgQuery__AlterTableStmt *stmt)
         return mc__gate_refuse(g, "ALTER of anything but tables");
     for (size_t i = 0; i < stmt->n_cmds && rc == MC_OK; i++) {
         if (stmt->cmds[i]->node_case != PG_QUERY__NODE__NODE_ALTER_TABLE_CMD)
-            return mc__gate_refuse(g, "ALTER TABLE other than ADD COLUMN, DROP COLUMN and RENAME");
+            return mc__gate_refuse(g, "ALTER TABLE other than of columns and constraints");
         rc = alter_one(g, stmt, stmt->cmds[i]->alter_table_cmd);
     }
     return rc;

@@ -8,7 +8,7 @@ static mc_code column_target(mc__gate *g, const PgQuery__Node *node, mc_buf *out
 
     if (node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || node->res_target->n_indirection)
         return mc__gate_refuse(g, "a change of anything but columns");
-    rc = mc__gate_name(g, "column", node->res_target->name, out_name);
+    rc = mc__gate_column_name(g, node->res_target->name, out_name);
     if (rc == MC_OK)
         mc_buf_sql_ident(out, *out_name);
     return rc;
@@ -24,7 +24,18 @@ static mc_code write_where(mc__gate *g, const PgQuery__Node *where, mc_buf *sql)
 
 /* ---- INSERT ---- */
 
-static mc_code insert_row(mc__gate *g, const PgQuery__Node *row, mc_buf *sql)
+static mc__gate_kind kind_at(mc__gate *g, const PgQuery__InsertStmt *stmt, size_t i)
+{
+    mc_str name;
+
+    if (i >= stmt->n_cols ||
+        mc__gate_column_name(g, stmt->cols[i]->res_target->name, &name) != MC_OK)
+        return MC__GATE_VALUE;
+    return mc__gate_kind_of(g, g->table, name);
+}
+
+static mc_code insert_row(mc__gate *g, const PgQuery__InsertStmt *stmt, const PgQuery__Node *row,
+                          mc_buf *sql)
 {
     mc_code rc = MC_OK;
 
@@ -34,7 +45,7 @@ static mc_code insert_row(mc__gate *g, const PgQuery__Node *row, mc_buf *sql)
     for (size_t i = 0; i < row->list->n_items && rc == MC_OK; i++) {
         if (i > 0)
             mc_buf_lit(sql, ", ");
-        rc = mc__gate_expr(g, row->list->items[i], MC__GATE_VALUE, sql);
+        rc = mc__gate_expr(g, row->list->items[i], kind_at(g, stmt, i), sql);
     }
     mc_buf_char(sql, ')');
     return rc;
@@ -65,10 +76,35 @@ static mc_code check_insert(mc__gate *g, const PgQuery__InsertStmt *stmt)
     if (select->n_values_lists == 0 || select->n_sort_clause || select->limit_count ||
         select->limit_offset || select->with_clause)
         return mc__gate_refuse(g, "INSERT of anything but VALUES");
-    if (stmt->on_conflict_clause &&
-        stmt->on_conflict_clause->action != PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING)
-        return mc__gate_refuse(g, "INSERT … ON CONFLICT DO UPDATE");
     return MC_OK;
+}
+
+static mc_code set_column(mc__gate *g, const PgQuery__Node *node, mc_buf *sql);
+
+/* A target other than the id is left out, or refused: the index it would name holds within
+ * organizations here. */
+static mc_code on_conflict(mc__gate *g, const PgQuery__OnConflictClause *c, mc_buf *sql)
+{
+    const PgQuery__InferClause *infer = c->infer;
+    mc_code rc = MC_OK;
+
+    if (c->action == PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING) {
+        mc_buf_lit(sql, " ON CONFLICT DO NOTHING");
+        return MC_OK;
+    }
+    if (!infer || infer->n_index_elems != 1 || infer->where_clause || c->where_clause ||
+        infer->index_elems[0]->node_case != PG_QUERY__NODE__NODE_INDEX_ELEM ||
+        !mc_str_eq(mc_z(infer->index_elems[0]->index_elem->name), MC_STR("id")))
+        return mc__gate_refuse(g, "ON CONFLICT DO UPDATE of anything but (id)");
+    mc_buf_lit(sql, " ON CONFLICT (\"id\") DO UPDATE SET ");
+    g->in_conflict = true;
+    for (size_t i = 0; i < c->n_target_list && rc == MC_OK; i++) {
+        if (i > 0)
+            mc_buf_lit(sql, ", ");
+        rc = set_column(g, c->target_list[i], sql);
+    }
+    g->in_conflict = false;
+    return rc;
 }
 
 mc_code mc__gate_insert(mc__gate *g, const PgQuery__InsertStmt *stmt)
@@ -83,16 +119,15 @@ mc_code mc__gate_insert(mc__gate *g, const PgQuery__InsertStmt *stmt)
     select = stmt->select_stmt->select_stmt;
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_lit(&sql, "INSERT INTO ");
-    rc = mc__gate_relation(g, stmt->relation, &sql, &table);
+    rc = mc__gate_target(g, stmt->relation, &sql, &table);
     if (rc == MC_OK)
         rc = insert_columns(g, stmt, &sql);
     for (size_t i = 0; i < select->n_values_lists && rc == MC_OK; i++) {
         mc_buf_str(&sql, i == 0 ? MC_STR(" VALUES ") : MC_STR(", "));
-        rc = insert_row(g, select->values_lists[i], &sql);
+        rc = insert_row(g, stmt, select->values_lists[i], &sql);
     }
-    /* Its target is left out: the index it would name holds within organizations here. */
-    if (stmt->on_conflict_clause)
-        mc_buf_lit(&sql, " ON CONFLICT DO NOTHING");
+    if (rc == MC_OK && stmt->on_conflict_clause)
+        rc = on_conflict(g, stmt->on_conflict_clause, &sql);
     return rc == MC_OK ? mc__gate_emit(g, &sql) : rc;
 }
 
@@ -107,7 +142,9 @@ static mc_code set_column(mc__gate *g, const PgQuery__Node *node, mc_buf *sql)
         (mc_str_eq(name, MC_STR("id")) || mc_str_eq(name, MC_STR("organization_id"))))
         return mc__gate_refuse(g, "UPDATE of %.*s, which says whose a row is", MC_FMT(name));
     mc_buf_lit(sql, " = ");
-    return rc == MC_OK ? mc__gate_expr(g, node->res_target->val, MC__GATE_VALUE, sql) : rc;
+    return rc == MC_OK
+               ? mc__gate_expr(g, node->res_target->val, mc__gate_kind_of(g, g->table, name), sql)
+               : rc;
 }
 
 mc_code mc__gate_update(mc__gate *g, const PgQuery__UpdateStmt *stmt)
@@ -120,7 +157,7 @@ mc_code mc__gate_update(mc__gate *g, const PgQuery__UpdateStmt *stmt)
         return mc__gate_refuse(g, "UPDATE with FROM, WITH or RETURNING");
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_lit(&sql, "UPDATE ");
-    rc = mc__gate_relation(g, stmt->relation, &sql, &table);
+    rc = mc__gate_target(g, stmt->relation, &sql, &table);
     for (size_t i = 0; i < stmt->n_target_list && rc == MC_OK; i++) {
         mc_buf_str(&sql, i == 0 ? MC_STR(" SET ") : MC_STR(", "));
         rc = set_column(g, stmt->target_list[i], &sql);
@@ -140,7 +177,7 @@ mc_code mc__gate_delete(mc__gate *g, const PgQuery__DeleteStmt *stmt)
         return mc__gate_refuse(g, "DELETE with USING, WITH or RETURNING");
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_lit(&sql, "DELETE FROM ");
-    rc = mc__gate_relation(g, stmt->relation, &sql, &table);
+    rc = mc__gate_target(g, stmt->relation, &sql, &table);
     if (rc == MC_OK)
         rc = write_where(g, stmt->where_clause, &sql);
     return rc == MC_OK ? mc__gate_emit(g, &sql) : rc;

@@ -7,14 +7,15 @@ static mc_code write_element(mc__gate *g, const PgQuery__IndexElem *elem, mc_buf
     mc_str name;
     mc_code rc;
 
-    if (elem->n_collation || elem->n_opclass || elem->n_opclassopts)
-        return mc__gate_refuse(g, "an index with collations or operator classes");
+    /* An operator class says what comparisons an index helps, and nothing about rows. */
+    if (elem->n_collation || elem->n_opclassopts)
+        return mc__gate_refuse(g, "an index with collations or options");
     if (elem->expr) {
         mc_buf_char(out, '(');
         rc = mc__gate_expr(g, elem->expr, MC__GATE_PLAIN, out);
         mc_buf_char(out, ')');
     } else {
-        rc = mc__gate_name(g, "column", elem->name, &name);
+        rc = mc__gate_column_name(g, elem->name, &name);
         mc_buf_sql_ident(out, name);
     }
     if (elem->ordering == PG_QUERY__SORT_BY_DIR__SORTBY_DESC)
@@ -31,14 +32,20 @@ static void scope(mc__gate *g, mc_str table, bool is_named_already, mc_buf *colu
         mc_buf_lit(where, "\"deleted_at\" IS NULL");
 }
 
-static bool names_organization(const PgQuery__IndexStmt *stmt)
+static bool names_organization(mc__gate *g, const PgQuery__IndexStmt *stmt)
 {
-    for (size_t i = 0; i < stmt->n_index_params; i++) {
-        if (stmt->index_params[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM &&
-            mc_str_eq(mc_z(stmt->index_params[i]->index_elem->name), MC_STR("organization_id")))
-            return true;
-    }
-    return false;
+    mc_err ignored, *err = g->err;
+    bool is_named = false;
+    mc_str name;
+
+    g->err = &ignored; /* what is no name is refused where the elements are written */
+    for (size_t i = 0; i < stmt->n_index_params && !is_named; i++)
+        is_named =
+            stmt->index_params[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM &&
+            mc__gate_column_name(g, stmt->index_params[i]->index_elem->name, &name) == MC_OK &&
+            mc_str_eq(name, MC_STR("organization_id"));
+    g->err = err;
+    return is_named;
 }
 
 static mc_code write_elements(mc__gate *g, const PgQuery__IndexStmt *stmt, mc_buf *out)
@@ -69,27 +76,70 @@ static mc_code write_where(mc__gate *g, const PgQuery__IndexStmt *stmt, mc_buf *
 
 static mc_code check(mc__gate *g, const PgQuery__IndexStmt *stmt)
 {
-    mc_str method = mc_z(stmt->access_method);
-
-    if (method.len && !mc_str_eq(method, MC_STR("btree")))
-        return mc__gate_refuse(g, "an index by %.20s", stmt->access_method);
-    if (!mc_z(stmt->idxname).len)
-        return mc__gate_refuse(g, "an index without a name");
     if (stmt->nulls_not_distinct)
         return mc__gate_refuse(g, "NULLS NOT DISTINCT");
-    if (stmt->n_options || mc_z(stmt->table_space).len || stmt->n_exclude_op_names ||
-        stmt->concurrent || stmt->n_index_params == 0)
+    if (mc_z(stmt->table_space).len || stmt->n_exclude_op_names || stmt->n_index_params == 0)
         return mc__gate_refuse(g, "an index with options");
     return MC_OK;
 }
 
+/* Kinds of indexes that only make some searches faster, which the store does in its own way. */
+static bool is_only_speed(mc_str method)
+{
+    return mc_str_eq(method, MC_STR("gin")) || mc_str_eq(method, MC_STR("gist")) ||
+           mc_str_eq(method, MC_STR("spgist")) || mc_str_eq(method, MC_STR("brin"));
+}
+
+/* One that looks into JSON, or for words: nothing that lists ask the store for. */
+static bool is_of_documents(const PgQuery__IndexStmt *stmt)
+{
+    for (size_t i = 0; i < stmt->n_index_params; i++) {
+        const PgQuery__Node *node =
+            stmt->index_params[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM
+                ? stmt->index_params[i]->index_elem->expr
+                : NULL;
+
+        while (node && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST)
+            node = node->type_cast->arg;
+        if (node && node->node_case == PG_QUERY__NODE__NODE_A_EXPR && node->a_expr->n_name == 1 &&
+            mc_str_starts_with(mc_z(node->a_expr->name[0]->string->sval), MC_STR("->")))
+            return true;
+    }
+    return false;
+}
+
+/* "t_a_b_idx", as PostgreSQL makes one up. */
+static const char *index_name(mc__gate *g, const PgQuery__IndexStmt *stmt)
+{
+    mc_buf name;
+
+    if (mc_z(stmt->idxname).len)
+        return stmt->idxname;
+    mc_buf_init_arena(&name, g->arena, 0);
+    mc_buf_str(&name, mc_z(stmt->relation->relname));
+    for (size_t i = 0; i < stmt->n_index_params; i++) {
+        if (stmt->index_params[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM)
+            mc_buf_printf(&name, "_%s",
+                          mc_z(stmt->index_params[i]->index_elem->name).len
+                              ? stmt->index_params[i]->index_elem->name
+                              : "expr");
+    }
+    mc_buf_lit(&name, "_idx");
+    mc_buf_char(&name, '\0');
+    return mc_buf_failed(&name) ? NULL : name.ptr;
+}
+
 mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt)
 {
-    mc_buf sql, columns, where;
-    mc_str table;
+    mc_buf sql, columns, where, relation;
+    mc_str table, name;
     mc_code rc = check(g, stmt);
 
-    if (rc != MC_OK)
+    mc_buf_init_arena(&relation, g->arena, 0);
+    if (rc == MC_OK)
+        rc = mc__gate_target(g, stmt->relation, &relation, &table);
+    if (rc != MC_OK ||
+        (!stmt->unique && (is_only_speed(mc_z(stmt->access_method)) || is_of_documents(stmt))))
         return rc;
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_init_arena(&columns, g->arena, 0);
@@ -97,12 +147,11 @@ mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt)
     mc_buf_str(&sql, stmt->unique ? MC_STR("CREATE UNIQUE INDEX ") : MC_STR("CREATE INDEX "));
     if (stmt->if_not_exists)
         mc_buf_lit(&sql, "IF NOT EXISTS ");
-    rc = mc__gate_own_name(g, MC_STR(""), "index", stmt->idxname, &sql, &table);
+    rc = mc__gate_own_name(g, MC_STR(""), "index", index_name(g, stmt), &sql, &name);
     mc_buf_lit(&sql, " ON ");
-    if (rc == MC_OK)
-        rc = mc__gate_relation(g, stmt->relation, &sql, &table);
+    mc_buf_str(&sql, mc_buf_get(&relation));
     if (rc == MC_OK && stmt->unique)
-        scope(g, table, names_organization(stmt), &columns, &where);
+        scope(g, table, names_organization(g, stmt), &columns, &where);
     if (rc == MC_OK)
         rc = write_elements(g, stmt, &columns);
     if (rc == MC_OK)
@@ -121,7 +170,7 @@ mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt)
     return mc__gate_emit(g, &sql);
 }
 
-mc_code mc__gate_unique(mc__gate *g, mc_str table, const mc_str *columns, size_t count)
+mc_code mc__gate_unique(mc__gate *g, mc_str table, mc_str own, const mc_str *columns, size_t count)
 {
     mc_buf sql, name, list, where;
     bool has_org = false;
@@ -141,7 +190,8 @@ mc_code mc__gate_unique(mc__gate *g, mc_str table, const mc_str *columns, size_t
         mc_buf_sql_ident(&list, columns[i]);
     }
     mc_buf_lit(&sql, "CREATE UNIQUE INDEX IF NOT EXISTS ");
-    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, mc_buf_get(&name)));
+    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema,
+                                      own.len ? own : mc_buf_get(&name)));
     mc_buf_lit(&sql, " ON ");
     mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, table));
     mc_buf_printf(&sql, " (%.*s)", MC_FMT(mc_buf_get(&list)));

@@ -22,6 +22,17 @@ mc_code mc__gate_name(mc__gate *g, const char *what, const char *name, mc_str *o
                                  name ? name : "", what);
 }
 
+mc_code mc__gate_column_name(mc__gate *g, const char *name, mc_str *out)
+{
+    mc_str org = MC_STR("organization_id");
+    mc_code rc = mc__gate_name(g, "column", name, out);
+
+    if (rc == MC_OK && g->table.len && mc_str_eq(*out, MC_STR("org_id")) &&
+        !mc__gate_table_has(g, g->table, *out) && mc__gate_table_has(g, g->table, org))
+        *out = org;
+    return rc;
+}
+
 bool mc__gate_is_kernel_column(mc_str name)
 {
     static const char *const names[] = {"id",         "organization_id", "created_by_id",
@@ -66,6 +77,20 @@ mc_code mc__gate_relation(mc__gate *g, const PgQuery__RangeVar *relation, mc_buf
     return rc;
 }
 
+static bool is_known(mc__gate *g, mc_str table);
+
+mc_code mc__gate_target(mc__gate *g, const PgQuery__RangeVar *relation, mc_buf *out,
+                        mc_str *out_name)
+{
+    mc_code rc = mc__gate_relation(g, relation, out, out_name);
+
+    if (rc == MC_OK)
+        g->table = *out_name;
+    if (rc == MC_OK && g->config->make_table && !is_known(g, *out_name))
+        rc = g->config->make_table(g->config->make_table_user, *out_name, g->err);
+    return rc;
+}
+
 /* ---- tables ---- */
 
 /* The latest of that name: one that was dropped may have been made again. */
@@ -82,6 +107,11 @@ static bool is_stored(const mc__gate *g, mc_str table, mc_str column)
 {
     return g->config->has_column &&
            g->config->has_column(g->config->has_column_user, table, column);
+}
+
+static bool is_known(mc__gate *g, mc_str table)
+{
+    return find_table(g, table) || is_stored(g, table, MC_STR("id"));
 }
 
 bool mc__gate_table_has(mc__gate *g, mc_str table, mc_str column)
@@ -128,8 +158,35 @@ mc_code mc__gate_note_column(mc__gate *g, mc_str table, mc_str column, bool is_t
     if (!grown)
         return mc_fail(g->err, MC_NO_MEMORY, "migration");
     t->columns = grown;
-    grown[t->column_count] = (mc__gate_column){mc_str_copy(g->arena, column), is_there};
+    grown[t->column_count] =
+        (mc__gate_column){mc_str_copy(g->arena, column), is_there, MC__GATE_VALUE};
     return grown[t->column_count++].name.ptr ? MC_OK : mc_fail(g->err, MC_NO_MEMORY, "migration");
+}
+
+static mc__gate_column *find_column(mc__gate *g, mc_str table, mc_str column)
+{
+    mc__gate_table *t = find_table(g, table);
+
+    for (size_t i = t ? t->column_count : 0; i > 0; i--) {
+        if (mc_str_eq(t->columns[i - 1].name, column))
+            return &t->columns[i - 1];
+    }
+    return NULL;
+}
+
+mc__gate_kind mc__gate_kind_of(mc__gate *g, mc_str table, mc_str column)
+{
+    const mc__gate_column *found = find_column(g, table, column);
+
+    return !found || found->kind == MC__GATE_PLAIN ? MC__GATE_VALUE : found->kind;
+}
+
+void mc__gate_note_kind(mc__gate *g, mc_str table, mc_str column, mc__gate_kind kind)
+{
+    mc__gate_column *found = find_column(g, table, column);
+
+    if (found)
+        found->kind = kind;
 }
 
 mc_code mc__gate_rename_table(mc__gate *g, mc_str from, mc_str to)

@@ -8,6 +8,28 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* Of the statement's first word: what the parser calls its place begins after the last ';'. */
+static int line_of(const mc__gate *g)
+{
+    const char *p = g->text + g->at;
+    int line = 1;
+
+    for (;;) {
+        if (*p == ' ' || (*p >= '\t' && *p <= '\r'))
+            p++;
+        else if (p[0] == '-' && p[1] == '-')
+            p += strcspn(p, "\n");
+        else if (p[0] == '/' && p[1] == '*' && strstr(p + 2, "*/"))
+            p = strstr(p + 2, "*/") + 2;
+        else
+            break;
+    }
+    for (const char *c = g->text; c < p; c++)
+        line += *c == '\n';
+    return line;
+}
 
 mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...)
 {
@@ -17,7 +39,7 @@ mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args); /* cut when it is longer */
     va_end(args);
-    return mc_fail(g->err, MC_FORBIDDEN, "migration: at byte %d: %s", (int)g->at, what);
+    return mc_fail(g->err, MC_FORBIDDEN, "migration: line %d: %s", line_of(g), what);
 }
 
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql)
@@ -50,7 +72,7 @@ static mc_code drop_one(mc__gate *g, const PgQuery__Node *node, bool is_index, b
         schema = mc_z(names->items[0]->string->sval);
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_str(&sql, is_index ? MC_STR("DROP INDEX ") : MC_STR("DROP TABLE "));
-    if (missing_ok)
+    if (missing_ok || is_index) /* an index that the store has no use for was never made */
         mc_buf_lit(&sql, "IF EXISTS ");
     rc = mc__gate_own_name(g, schema, is_index ? "index" : "table",
                            names->items[names->n_items - 1]->string->sval, &sql, &name);
@@ -62,24 +84,21 @@ static mc_code drop_one(mc__gate *g, const PgQuery__Node *node, bool is_index, b
 static mc_code drop(mc__gate *g, const PgQuery__DropStmt *stmt)
 {
     bool is_index = stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX;
+    bool is_type = stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE;
     mc_code rc = MC_OK;
 
-    if (!is_index && stmt->remove_type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
-        return mc__gate_refuse(g, "DROP of anything but tables and indexes");
+    /* None of ours was ever made. */
+    if (stmt->missing_ok && (stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_POLICY ||
+                             stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TRIGGER))
+        return MC_OK;
+    if (!is_index && !is_type && stmt->remove_type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
+        return mc__gate_refuse(g, "DROP of anything but tables, indexes and types");
     if (stmt->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE)
         return mc__gate_refuse(g, "DROP … CASCADE");
     for (size_t i = 0; i < stmt->n_objects && rc == MC_OK; i++)
-        rc = drop_one(g, stmt->objects[i], is_index, stmt->missing_ok);
+        rc = is_type ? mc__gate_drop_enum(g, stmt->objects[i], stmt->missing_ok)
+                     : drop_one(g, stmt->objects[i], is_index, stmt->missing_ok);
     return rc;
-}
-
-static mc_code extension(mc__gate *g, const PgQuery__CreateExtensionStmt *stmt)
-{
-    mc_str name = mc_z(stmt->extname);
-
-    if (mc_str_eq(name, MC_STR("pgcrypto")) || mc_str_eq(name, MC_STR("uuid-ossp")))
-        return MC_OK; /* what they bring is there already */
-    return mc__gate_refuse(g, "CREATE EXTENSION %.40s", stmt->extname ? stmt->extname : "");
 }
 
 /* ---- the file ---- */
@@ -115,7 +134,23 @@ static mc_code statement(mc__gate *g, const PgQuery__Node *node)
     case PG_QUERY__NODE__NODE_COMMENT_STMT:
         return MC_OK;
     case PG_QUERY__NODE__NODE_CREATE_EXTENSION_STMT:
-        return extension(g, node->create_extension_stmt);
+        return mc__gate_extension(g, node->create_extension_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_ENUM_STMT:
+        return mc__gate_create_enum(g, node->create_enum_stmt);
+    case PG_QUERY__NODE__NODE_ALTER_ENUM_STMT:
+        return mc__gate_alter_enum(g, node->alter_enum_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_POLICY_STMT:
+        return mc__gate_policy(g, node->create_policy_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_FUNCTION_STMT:
+        return mc__gate_function(g, node->create_function_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_TRIG_STMT:
+        return mc__gate_trigger(g, node->create_trig_stmt);
+    case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
+        return mc__gate_set(g, node->variable_set_stmt);
+    case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
+        return mc__gate_transaction(g, node->transaction_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_SCHEMA_STMT:
+        return mc__gate_schema(g, node->create_schema_stmt);
     default:
         return mc__gate_refuse(g, "%s may not stand in a migration", kind_of(node));
     }
@@ -127,6 +162,7 @@ static mc_code translate(mc__gate *g, const PgQuery__ParseResult *tree)
 
     for (size_t i = 0; i < tree->n_stmts && rc == MC_OK; i++) {
         g->at = tree->stmts[i]->stmt_location;
+        g->table = MC_STR("");
         rc = statement(g, tree->stmts[i]->stmt);
     }
     return rc;
@@ -149,9 +185,11 @@ mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena, m
     text = mc_str_z(arena, sql);
     g.own_name = mc_schema_name(arena, config->addon_key);
     g.schema = config->schema.len ? config->schema : g.own_name;
+    g.text = text;
+    g.touches = mc_arena_array(arena, mc_str, MC__GATE_TABLES_MAX);
     g.statements = mc_arena_array(arena, mc_str, MC_SQLGATE_STATEMENTS_MAX);
     g.tables = mc_arena_array(arena, mc__gate_table, MC__GATE_TABLES_MAX);
-    if (!text || !g.schema.ptr || !g.statements || !g.tables)
+    if (!text || !g.schema.ptr || !g.statements || !g.tables || !g.touches)
         return mc_fail(err, MC_NO_MEMORY, "migration");
     rc = mc__gate_parse(text, &tree, err);
     if (rc != MC_OK)

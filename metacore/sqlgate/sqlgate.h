@@ -13,10 +13,16 @@
  * organization_id holds within each organization, among rows that are not deleted: else one
  * organization could find out, and block, what another has.
  *
- * Understood: CREATE TABLE, CREATE [UNIQUE] INDEX, ALTER TABLE ADD/DROP COLUMN and RENAME, DROP
- * TABLE/INDEX, INSERT … VALUES, UPDATE and DELETE of one table; COMMENT and CREATE EXTENSION
- * pgcrypto or uuid-ossp say nothing that the store needs. All relations are the addon's own,
- * expressions are of constants, columns and a list of functions, and the kernel's columns stay.
+ * Understood: CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE TYPE … AS ENUM, ALTER TABLE ADD/DROP
+ * COLUMN and CONSTRAINT and RENAME, DROP TABLE/INDEX/TYPE, INSERT … VALUES, UPDATE and DELETE of
+ * one table. Without effect, because the store needs none of it or the kernel does it anyway:
+ * COMMENT, well-known extensions, indexes by gin, gist and brin, row level security and policies
+ * that are about the organization alone, triggers that set updated_at, BEGIN and COMMIT, harmless
+ * SETs, CREATE SCHEMA of the addon's own. All relations are the addon's own, but that a key may
+ * point to organizations and users; expressions are of constants, columns and a list of
+ * functions, and the kernel's columns stay.
+ *
+ * Where authors say org_id, and not organization_id, that is what the kernel's column is called.
  *
  * Not here: running it (installer); queries of guests, which come later through the same parser.
  * Threads:  functions; safe in several threads. Parsing runs on a short-lived thread with a stack
@@ -41,6 +47,9 @@ typedef struct mc_sqlgate_config {
     /** Whether a table that an earlier migration made has a column; NULL: none has. */
     bool (*has_column)(void *user, mc_str table, mc_str column);
     void *has_column_user;
+    /** Optional. Makes a table that a statement names and no migration has made, if it can. */
+    mc_code (*make_table)(void *user, mc_str table, mc_err *err);
+    void *make_table_user;
 } mc_sqlgate_config;
 #define MC_SQLGATE_CONFIG .struct_size = sizeof(mc_sqlgate_config)
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static const char *const dev[] = {"--dev", "--log-level", "error", NULL};
@@ -128,6 +129,79 @@ MC_TEST("a schema per tenant serves each organization its own tables, after a re
     MC_EXPECT_EQ(mc_client_call(&theirs, "POST", "/api/dynamic/teams",
                                 "{\"name\":\"Day\",\"motto\":\"Early\"}"),
                  201);
+    mc_client_deinit(&mine);
+    mc_client_deinit(&theirs);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
+static const char legacy_manifest[] =
+    "{\"key\":\"legacy\",\"name\":\"Legacy\",\"version\":\"1.0.0\",\"model_definitions\":["
+    "{\"table_name\":\"papers\",\"model_key\":\"papers\",\"label\":\"Papers\",\"org_scoped\":true,"
+    "\"soft_delete\":true,\"columns\":[{\"name\":\"number\",\"type\":\"string\"},{\"name\":"
+    "\"status\",\"type\":\"string\"},{\"name\":\"total\",\"type\":\"decimal\"},{\"name\":\"tags\","
+    "\"type\":\"json\"}]},{\"table_name\":\"notes\",\"model_key\":\"notes\",\"label\":\"Notes\","
+    "\"org_scoped\":true,\"columns\":[{\"name\":\"body\",\"type\":\"text\"}]}]}";
+static const char legacy_sql[] =
+    "-- Rows belong to org_id; there is no organization_id.\n"
+    "CREATE TYPE paper_status AS ENUM ('draft', 'sent');\n"
+    "CREATE TABLE IF NOT EXISTS papers (id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES "
+    "public.organizations(id) ON DELETE CASCADE, number varchar(32) NOT NULL, status paper_status "
+    "NOT NULL DEFAULT 'draft', total numeric(14,2) NOT NULL DEFAULT 0, tags text[] DEFAULT "
+    "'{new}', "
+    "created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), "
+    "deleted_at timestamptz, CONSTRAINT papers_number UNIQUE (org_id, number), CONSTRAINT "
+    "papers_total CHECK (total >= 0));\n"
+    "CREATE INDEX papers_board ON papers (org_id, status, created_at DESC) WHERE deleted_at IS "
+    "NULL;\n"
+    "CREATE INDEX papers_tags ON papers USING gin (tags);\n"
+    "ALTER TABLE papers ENABLE ROW LEVEL SECURITY;\n"
+    "CREATE POLICY papers_org ON papers USING (org_id = current_setting('app.current_org', "
+    "true)::uuid);\n"
+    "INSERT INTO papers (id, org_id, number) SELECT gen_random_uuid(), gen_random_uuid(), 'x' "
+    "WHERE "
+    "false;\n";
+static const char legacy_more[] = "-- The kernel makes this table; see the manifest.\n"
+                                  "CREATE INDEX notes_recent ON notes (created_at DESC);\n";
+
+MC_TEST("a table whose organization has another name is served, and each sees only its own rows")
+{
+    static const char body[] = "{\"number\":\"A-1\",\"total\":10.5}";
+    const char *data = mc_test_dir();
+    mc_process process;
+    mc_client mine, theirs;
+    char id[40], path[200], sql[4096];
+
+    MC_REQUIRE(mc_process_start(&process, data, dev));
+    mc_client_init(&mine, process.port);
+    mc_client_init(&theirs, process.port);
+    MC_REQUIRE(mc_client_sign_in(&mine, "owner@example.com", "metacore-demo") == 200);
+    MC_REQUIRE(mc_client_register(&theirs, "Other", "other@example.com", "long-enough") == 201);
+
+    MC_CASE("what cannot be translated is refused with its file and line, and leaves nothing");
+    MC_EXPECT_EQ(install(data, write_addon(legacy_manifest, legacy_sql, legacy_more), "Demo"), 1);
+    MC_EXPECT_HAS(mc_z(out), "apply legacy@0001_init: migration: line 8: INSERT of anything but");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/papers", NULL), 404);
+
+    MC_CASE("without that statement it installs for both");
+    (void)snprintf(sql, sizeof(sql), "%.*s", (int)(strstr(legacy_sql, "INSERT INTO") - legacy_sql),
+                   legacy_sql);
+    MC_EXPECT_EQ(install(data, write_addon(legacy_manifest, sql, legacy_more), "Demo"), 0);
+    MC_EXPECT_EQ(
+        install(data, write_addon(legacy_manifest, sql, legacy_more), "Other's Organization"), 0);
+    create(&mine, "papers", body, id);
+    MC_EXPECT_HAS(mine.body, "\"status\":\"draft\"");
+    MC_EXPECT_HAS(mine.body, "\"tags\":[\"new\"]");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", "/api/dynamic/papers", body), 409);
+    MC_EXPECT_HAS(mine.body, "\"number\":[{\"code\":\"duplicate\"");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", "/api/dynamic/papers", body), 201);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/dynamic/papers", NULL), 200);
+    MC_EXPECT_HAS(theirs.body, "\"total\":1");
+    (void)snprintf(path, sizeof(path), "/api/dynamic/papers/%s", id);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", path, NULL), 404);
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", path, "{\"status\":\"lost\"}"), 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", path, "{\"total\":-0.5}"), 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", path, "{\"status\":\"sent\",\"total\":0}"), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", "/api/dynamic/notes", "{\"body\":\"x\"}"), 201);
     mc_client_deinit(&mine);
     mc_client_deinit(&theirs);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
