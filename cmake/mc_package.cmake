@@ -10,6 +10,27 @@
 set_property(GLOBAL PROPERTY METACORE_OBJECTS "")
 set_property(GLOBAL PROPERTY METACORE_LIBS "")
 
+# The folder's headers that others may include: neither named _internal.h nor including one that is.
+function(mc_public_headers out)
+  file(GLOB public RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.h)
+  set(private "_internal")
+  set(is_settled FALSE)
+  while(NOT is_settled)
+    set(is_settled TRUE)
+    foreach(header IN LISTS public)
+      get_filename_component(name ${header} NAME_WE)
+      file(STRINGS ${header} includes REGEX "^#include \".*(${private})\\.h\"")
+      if(includes OR header MATCHES "_internal\\.h$")
+        list(REMOVE_ITEM public ${header})
+        string(APPEND private "|/${name}")
+        set(is_settled FALSE)
+      endif()
+    endforeach()
+  endwhile()
+  list(TRANSFORM public PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  set(${out} "${public}" PARENT_SCOPE)
+endfunction()
+
 # A package in a folder of its own kind is named by its path, runtime/wasm; its targets are then
 # mc_runtime_wasm and runtime_wasm_test.
 function(mc_package path)
@@ -29,8 +50,7 @@ function(mc_package path)
   set_property(GLOBAL APPEND PROPERTY METACORE_OBJECTS $<TARGET_OBJECTS:mc_${name}>)
   set_property(GLOBAL APPEND PROPERTY METACORE_LIBS ${P_LIBS})
 
-  file(GLOB headers ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
-  list(FILTER headers EXCLUDE REGEX "_internal\\.h$")
+  mc_public_headers(headers)
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/metacore/${path})
 
   if(METACORE_TESTS AND P_TESTS)
@@ -93,4 +113,5 @@ function(mc_library)
   list(REMOVE_DUPLICATES libs)
   add_library(metacore STATIC ${objects})
   target_link_libraries(metacore PUBLIC metacore_options Threads::Threads ${libs})
+  mc_install_library(metacore ${libs})
 endfunction()
