@@ -120,6 +120,7 @@ int command_serve(const command *self)
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away is not our end */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails that write only */
 
     rc = open_log(self, &log, &err);
     if (rc == MC_OK)

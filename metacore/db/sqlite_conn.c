@@ -51,10 +51,10 @@ static mc_code code_of(int extended)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_CANTOPEN:
+    case SQLITE_FULL: /* space comes back: a caller may try again */
         return MC_UNAVAILABLE;
     case SQLITE_NOMEM:
         return MC_NO_MEMORY;
-    case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -190,12 +190,15 @@ mc_code mc__sqlite_begin(mc_db_conn *base, unsigned depth, mc_err *err)
 mc_code mc__sqlite_commit(mc_db_conn *base, unsigned depth, mc_err *err)
 {
     mc__sqlite_conn *conn = (mc__sqlite_conn *)base;
-    mc_code rc = run_level(conn, "COMMIT", "RELEASE", depth, err);
+    mc_err why;
+    mc_code rc = run_level(conn, "COMMIT", "RELEASE", depth, &why);
 
-    /* Whatever the reason, nothing of it was kept. */
-    return rc != MC_OK && depth == 0 && rc != MC_INTERRUPTED
-               ? mc_fail(err, MC_IO, "db: commit failed")
-               : rc;
+    if (rc == MC_OK)
+        return MC_OK;
+    if (depth > 0 || rc == MC_INTERRUPTED || rc == MC_UNAVAILABLE)
+        return mc_fail(err, rc, "%s", why.msg);
+    /* Whatever the reason, nothing of it was kept; whoever reads the log wants to know it. */
+    return mc_fail(err, MC_IO, "db: commit: %s", why.msg);
 }
 
 void mc__sqlite_rollback(mc_db_conn *base, unsigned depth)

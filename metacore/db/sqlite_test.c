@@ -7,9 +7,11 @@
 #include "mc_test.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static char url[300];
 
@@ -149,6 +151,53 @@ MC_TEST("writers that come together share commits, and one's failure is its own"
     n = 0;
     MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &n, &err), &err);
     MC_EXPECT_EQ(n, WRITERS * WRITES + 1);
+    mc_db_close(shared);
+    mc_arena_free(ctx.arena);
+}
+
+/* ---- a full disk ---- */
+
+static mc_code insert_large(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    (void)user;
+    return mc_db_exec(conn, MC_STR("INSERT INTO t (n) VALUES (zeroblob(20000) || random())"), NULL,
+                      0, NULL, err);
+}
+
+MC_TEST("a file that may not grow fails the write with its reason, and keeps what was acknowledged")
+{
+    struct rlimit old, low = {.rlim_cur = 500000};
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    int64_t acknowledged = 0, n = 0;
+    mc_code rc = MC_OK;
+    mc_err err;
+
+    shared = open_new(NULL);
+    MC_REQUIRE(shared != NULL);
+    MC_EXPECT_OK(mc_db_write(shared, &ctx, make_table, NULL, &err), &err);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    MC_REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    low.rlim_max = old.rlim_max;
+    MC_REQUIRE(setrlimit(RLIMIT_FSIZE, &low) == 0);
+    for (int i = 0; i < 1000 && rc == MC_OK; i++) {
+        rc = mc_db_write(shared, &ctx, insert_large, NULL, &err);
+        acknowledged += rc == MC_OK;
+    }
+    MC_EXPECT(rc == MC_IO || rc == MC_UNAVAILABLE);
+    MC_EXPECT_HAS(mc_z(err.msg), "disk");
+    MC_EXPECT(acknowledged > 0);
+    MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &n, &err), &err);
+    MC_EXPECT_EQ(n, acknowledged);
+
+    MC_CASE("with room again the next write is kept");
+    MC_REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    MC_EXPECT_OK(mc_db_write(shared, &ctx, insert_large, NULL, &err), &err);
+    mc_db_close(shared);
+    shared = NULL;
+    MC_REQUIRE_OK(mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &shared, &err), &err);
+    MC_EXPECT_OK(mc_db_read(shared, &ctx, count_all, &n, &err), &err);
+    MC_EXPECT_EQ(n, acknowledged + 1);
     mc_db_close(shared);
     mc_arena_free(ctx.arena);
 }
