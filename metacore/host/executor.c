@@ -23,7 +23,7 @@ void mc__work_log(const mc__work *w)
 
     mc_log_info(w->self->config.log, "request", MC_KV_STR("method", message->method),
                 MC_KV_STR("path", message->path), MC_KV_I64("status", w->res.status),
-                MC_KV_I64("duration_us", duration_us),
+                MC_KV_I64("duration", duration_us * 1000), /* nanoseconds, as ever */
                 MC_KV_STR("request_id", w->req.ctx.request_id));
     if (w->res.stream && w->err.code != MC_OK) /* the client saw it break off */
         mc_log_warn(w->self->config.log, "request.torn",
