@@ -18,6 +18,7 @@
  */
 
 #include "metacore/base/arena.h"
+#include "metacore/base/buf.h"
 #include "metacore/base/err.h"
 #include "metacore/base/str.h"
 
@@ -51,7 +52,20 @@ MC_API MC_MUST_USE mc_code mc_bundle_read_folder(mc_str path, mc_bundle **out, m
 MC_API MC_MUST_USE mc_code mc_bundle_open(mc_str path, mc_bundle **out, mc_err *err);
 /** One made of a manifest alone, which is copied. */
 MC_API MC_MUST_USE mc_code mc_bundle_of_manifest(mc_str manifest, mc_bundle **out, mc_err *err);
+/**
+ * What an author's folder becomes: manifest.json, migrations/…sql, frontend/dist/… as frontend/…,
+ * wasm_entry when that is not empty and there, README.md. Its digest is empty until it is packed.
+ */
+MC_API MC_MUST_USE mc_code mc_bundle_read_author(mc_str path, mc_str wasm_entry, mc_bundle **out,
+                                                 mc_err *err);
 MC_API void mc_bundle_free(mc_bundle *bundle);
+
+/**
+ * Appends bundle as a .tar.gz: manifest, migrations, frontend, backend, README, in this order;
+ * other files are left out. No times, owners or names: the same files give the same bytes.
+ * Errors  INVALID: a name that no archive holds. TOO_LARGE. NO_MEMORY.
+ */
+MC_API MC_MUST_USE mc_code mc_bundle_pack(const mc_bundle *bundle, mc_buf *out, mc_err *err);
 
 /** The version of a migration, its base name without .sql; false for any other file. */
 MC_API bool mc_bundle_is_migration(const mc_bundle_file *file, mc_str *out_version);

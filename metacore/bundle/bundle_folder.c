@@ -34,8 +34,8 @@ static mc_code read_whole(int fd, size_t size, mc_arena *arena, mc_str *out, mc_
     return MC_OK;
 }
 
-static mc_code add_file(mc__bundle_builder *b, int folder, const char *name, mc_str path,
-                        mc_err *err)
+mc_code mc__bundle_add_file(mc__bundle_builder *b, int folder, const char *name, mc_str path,
+                            mc_err *err)
 {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
@@ -54,9 +54,6 @@ static mc_code add_file(mc__bundle_builder *b, int folder, const char *name, mc_
     return rc == MC_OK ? mc__bundle_add(b, path, data, err) : rc;
 }
 
-static mc_code add_folder(mc__bundle_builder *b, int parent, const char *name, mc_str path,
-                          int depth, mc_err *err);
-
 static mc_code add_one(mc__bundle_builder *b, int folder, const char *name, mc_str path, int depth,
                        mc_err *err)
 {
@@ -69,12 +66,12 @@ static mc_code add_one(mc__bundle_builder *b, int folder, const char *name, mc_s
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return mc_fail_errno(err, MC_IO, errno, "bundle: %.*s", MC_FMT(full));
     if (S_ISDIR(st.st_mode))
-        return add_folder(b, folder, name, full, depth + 1, err);
-    return add_file(b, folder, name, full, err);
+        return mc__bundle_add_folder(b, folder, name, full, depth + 1, err);
+    return mc__bundle_add_file(b, folder, name, full, err);
 }
 
-static mc_code add_folder(mc__bundle_builder *b, int parent, const char *name, mc_str path,
-                          int depth, mc_err *err)
+mc_code mc__bundle_add_folder(mc__bundle_builder *b, int parent, const char *name, mc_str path,
+                              int depth, mc_err *err)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth ? O_NOFOLLOW : 0));
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -122,7 +119,7 @@ mc_code mc_bundle_read_folder(mc_str path, mc_bundle **out, mc_err *err)
 
     if (rc == MC_OK) {
         z = mc_str_z(b.bundle->arena, path);
-        rc = z ? add_folder(&b, AT_FDCWD, z, MC_STR(""), 0, err)
+        rc = z ? mc__bundle_add_folder(&b, AT_FDCWD, z, MC_STR(""), 0, err)
                : mc_fail(err, MC_NO_MEMORY, "bundle");
     }
     rc = mc__bundle_finish(&b, rc, &bundle, err);

@@ -19,6 +19,12 @@ mc_code mc__bundle_add(mc__bundle_builder *b, mc_str name, mc_str data, mc_err *
 /* Sorts, refuses duplicates and a missing manifest. On failure the bundle is freed. */
 mc_code mc__bundle_finish(mc__bundle_builder *b, mc_code rc, mc_bundle **out, mc_err *err);
 
+/* bundle_folder.c: name in folder, called path in the bundle. */
+mc_code mc__bundle_add_file(mc__bundle_builder *b, int folder, const char *name, mc_str path,
+                            mc_err *err);
+mc_code mc__bundle_add_folder(mc__bundle_builder *b, int parent, const char *name, mc_str path,
+                              int depth, mc_err *err);
+
 /* gunzip.c: the whole of packed, at most max bytes, into out (heap). */
 mc_code mc__gunzip(mc_str packed, size_t max, mc_buf *out, mc_err *err);
 /* tar.c: every entry of an archive. */
