@@ -121,7 +121,10 @@ mc_code mc__sqlite_conn_open(const mc__sqlite *self, bool is_writer, mc__sqlite_
     conn->cache_max = self->config.statements_max;
     opened = sqlite3_open_v2(self->path, &conn->db, flags, NULL);
     if (opened != SQLITE_OK) {
-        rc = mc__sqlite_fail(conn, opened, err);
+        mc_err why;
+
+        rc = mc__sqlite_fail(conn, opened, &why);
+        rc = mc_fail(err, rc, "%s: %s", why.msg, self->path);
         goto fail;
     }
     (void)sqlite3_busy_timeout(conn->db, (int)self->config.wait_timeout_ms);

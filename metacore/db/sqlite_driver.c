@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/db/sqlite_internal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GROUP_MAX 256
 #define GROUP_MAX_US 5000
@@ -12,6 +14,16 @@
 #define IDLE_READERS_MAX 8
 
 static void close_driver(void *driver);
+
+/* A new database is its owner's only, and so are its WAL and index, which take its mode. O_EXCL,
+ * for closing a file that SQLite has open elsewhere in this process would drop SQLite's locks. */
+static void create_private(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        (void)close(fd); /* empty; whatever failed, SQLite says it */
+}
 
 static mc_code open_driver(const mc_db_config *config, mc_str path, void **out, mc_err *err)
 {
@@ -37,6 +49,7 @@ static mc_code open_driver(const mc_db_config *config, mc_str path, void **out, 
     }
     memcpy(self->path, path.ptr, path.len);
     self->path[path.len] = '\0';
+    create_private(self->path);
     rc = mc__sqlite_conn_open(self, true, &self->writer, err);
     if (rc != MC_OK)
         goto fail;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static char url[300];
 
@@ -74,6 +75,29 @@ static mc_code make_table(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
     (void)ctx;
     (void)user;
     return mc_db_exec_script(conn, MC_STR("CREATE TABLE t (n INTEGER UNIQUE)"), err);
+}
+
+MC_TEST("a new database, its WAL and its index are readable by their owner only")
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    mode_t mask = umask(0022);
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_db *db = open_new(NULL);
+    struct stat found;
+    char path[320];
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, make_table, NULL, &err), &err);
+    for (size_t i = 0; i < MC_LEN(suffixes); i++) {
+        MC_CASE(suffixes[i]);
+        (void)snprintf(path, sizeof(path), "%s%s", url + sizeof("sqlite:") - 1, suffixes[i]);
+        MC_EXPECT(stat(path, &found) == 0);
+        MC_EXPECT_EQ(found.st_mode & 0777, 0600);
+    }
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+    (void)umask(mask);
 }
 
 static mc_code insert_n(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
