@@ -22,6 +22,8 @@ typedef struct command {
     const char *const *args; /* after the command's name, settings taken out */
     int arg_count;
     bool as_json;
+    int argc; /* all of them, for who reads the settings again */
+    char **argv;
 } command;
 
 /** "--name VALUE" or "--name=VALUE" among the arguments; NULL when it is not there. */

@@ -62,22 +62,48 @@ static void write_url(const command *self, const mc_app *app, char *out, size_t 
                    colon ? listen.ptr : "127.0.0.1", mc_app_port(app));
 }
 
-static void run_until_signal(mc_app *app, const sigset_t *signals)
+/* The settings as they are now: the configuration file may say another level. */
+static mc_code reload_log_level(const command *self, mc_log *log, mc_err *err)
+{
+    mc_arena *arena = mc_arena_new(0);
+    const char **args = arena ? mc_arena_array(arena, const char *, (size_t)self->argc + 1) : NULL;
+    mc_settings fresh;
+    mc_log_level level;
+    int count;
+    mc_code rc;
+
+    if (args)
+        rc = settings_load(&fresh, arena, self->argc, self->argv, args, &count, err);
+    else
+        rc = mc_fail(err, MC_NO_MEMORY, "settings");
+    if (rc == MC_OK && mc_log_level_parse(settings_str(&fresh, SETTING_LOG_LEVEL), &level))
+        mc_log_set_level(log, level);
+    else if (rc == MC_OK)
+        rc = mc_fail(err, MC_INVALID, "log-level: want debug, info, warn or error");
+    mc_arena_free(arena);
+    return rc;
+}
+
+static void reload(const command *self, mc_app *app)
+{
+    mc_log *log = mc_app_log(app);
+    mc_err level, certificates;
+
+    /* Each is tried whatever became of the other: what was wrong stays as it was. */
+    if (reload_log_level(self, log, &level) != MC_OK)
+        mc_log_error(log, "reload.failed", MC_KV_ERR("error", &level));
+    if (mc_app_reload(app, &certificates) != MC_OK)
+        mc_log_error(log, "reload.failed", MC_KV_ERR("error", &certificates));
+    else
+        mc_log_info(log, "reloaded", MC_KV_BOOL("certificates", true));
+}
+
+static void run_until_signal(const command *self, mc_app *app, const sigset_t *signals)
 {
     int got;
 
-    for (;;) {
-        mc_err err;
-
-        if (sigwait(signals, &got) != 0)
-            return;
-        if (got != SIGHUP)
-            return;
-        if (mc_app_reload(app, &err) != MC_OK)
-            mc_log_error(mc_app_log(app), "reload.failed", MC_KV_ERR("error", &err));
-        else
-            mc_log_info(mc_app_log(app), "reloaded", MC_KV_BOOL("certificates", true));
-    }
+    while (sigwait(signals, &got) == 0 && got == SIGHUP)
+        reload(self, app);
 }
 
 static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, mc_err *err)
@@ -98,7 +124,7 @@ static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, 
     }
     if (rc == MC_OK) {
         greet(self, url);
-        run_until_signal(app, signals);
+        run_until_signal(self, app, signals);
         mc_log_info(log, "stopping", MC_KV_I64("timeout_ms", STOP_TIMEOUT_MS));
         mc_app_stop(app, STOP_TIMEOUT_MS);
     }

@@ -82,7 +82,11 @@ static bool asks_for_help(const char *const *args, int count)
 static int run(int argc, char **argv, mc_arena *arena, const char **args)
 {
     mc_settings settings;
-    command self = {.settings = &settings, .arena = arena, .args = args + 1};
+    command self = {.settings = &settings,
+                    .arena = arena,
+                    .args = args + 1,
+                    .argc = argc - 1,
+                    .argv = argv + 1};
     int count = 0;
     mc_err err;
 

@@ -137,6 +137,58 @@ MC_TEST("beside a running server commands take effect at once")
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    MC_EXPECT(file && fputs(text, file) >= 0);
+    MC_EXPECT(file && fclose(file) == 0);
+}
+
+static bool log_has(const mc_process *process, const char *what)
+{
+    FILE *file = fopen(process->log, "rbe");
+    size_t got = file ? fread(out, 1, sizeof(out) - 1, file) : 0;
+
+    if (file)
+        (void)fclose(file); /* read only */
+    out[got] = '\0';
+    return strstr(out, what) != NULL;
+}
+
+MC_TEST("SIGHUP takes the log level from the configuration file, and a bad one changes nothing")
+{
+    const char *data = mc_test_dir();
+    char config[300];
+    const char *args[] = {"--dev", "--config", config, NULL};
+    mc_process process;
+    mc_client client;
+
+    (void)snprintf(config, sizeof(config), "%s/metacore.json", data);
+    write_file(config, "{\"log-level\":\"error\"}");
+    MC_REQUIRE(mc_process_start(&process, data, args));
+    mc_client_init(&client, process.port);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
+    MC_EXPECT(!log_has(&process, "\"path\":\"/healthz\""));
+
+    MC_CASE("nonsense in the file");
+    write_file(config, "{\"log-level\":");
+    MC_EXPECT(kill(process.pid, SIGHUP) == 0);
+    for (int i = 0; i < 5000 && !log_has(&process, "reload.failed"); i++)
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
+    MC_EXPECT(log_has(&process, "reload.failed"));
+    MC_EXPECT(!log_has(&process, "\"path\":\"/healthz\""));
+
+    MC_CASE("another level");
+    write_file(config, "{\"log-level\":\"info\"}");
+    MC_EXPECT(kill(process.pid, SIGHUP) == 0);
+    for (int i = 0; i < 5000 && !log_has(&process, "\"path\":\"/healthz\""); i++)
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
+    MC_EXPECT(log_has(&process, "\"path\":\"/healthz\""));
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
 MC_TEST("two servers do not share a data directory")
 {
     static const char *const args[] = {"--dev", "--log-level", "error", NULL};
