@@ -286,23 +286,44 @@ static mc_code ensure_table(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
     return mc_model_ensure_table(user, conn, err);
 }
 
-mc_code mc_app_add_model(mc_app *app, const mc_model_def *def, mc_err *err)
+static mc_code add_model(mc_app *app, mc_ctx *ctx, const mc_model_def *def, mc_err *err)
 {
     mc_model *model = NULL;
-    mc_ctx ctx;
     mc_code rc = mc_model_new(def, mc_db_dialect_of(app->db), &model, err);
 
     if (rc != MC_OK)
         return rc;
-    rc = mc__app_ctx_init(app, &ctx, err);
-    if (rc == MC_OK)
-        rc = mc_db_write(app->db, &ctx, ensure_table, model, err);
-    mc__app_ctx_deinit(&ctx);
+    rc = mc_db_write(app->db, ctx, ensure_table, model, err);
     if (rc != MC_OK) {
         mc_model_free(model);
         return rc;
     }
     return mc_models_put(app->models, model, err);
+}
+
+/* The model, and the tables of its links that are no models yet. */
+static mc_code add_models(mc_app *app, mc_ctx *ctx, const mc_model_def *def, mc_err *err)
+{
+    const mc_model_def *models = def;
+    size_t count = 1;
+    mc_code rc = mc_model_add_pivots(ctx->arena, &models, &count, err);
+
+    for (size_t i = 0; i < count && rc == MC_OK; i++) {
+        if (i == 0 || !mc_models_find(app->models, models[i].key))
+            rc = add_model(app, ctx, &models[i], err);
+    }
+    return rc;
+}
+
+mc_code mc_app_add_model(mc_app *app, const mc_model_def *def, mc_err *err)
+{
+    mc_ctx ctx;
+    mc_code rc = mc__app_ctx_init(app, &ctx, err);
+
+    if (rc == MC_OK)
+        rc = add_models(app, &ctx, def, err);
+    mc__app_ctx_deinit(&ctx);
+    return rc;
 }
 
 mc_code mc_app_add_route(mc_app *app, const mc_http_route *route, mc_err *err)

@@ -184,7 +184,8 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
     mc_host *self = user;
 
     (void)err;
-    *out = mc_installer_is_enabled(self->installer, ctx->who.org_id, model->addon_key);
+    *out = !model->is_internal &&
+           mc_installer_is_enabled(self->installer, ctx->who.org_id, model->addon_key);
     return MC_OK;
 }
 

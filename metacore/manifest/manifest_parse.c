@@ -131,7 +131,7 @@ static mc_code read_models(mc_manifest *m, mc_err *err)
     }
     m->models = models;
     m->model_count = mc__count(list);
-    return MC_OK;
+    return mc_model_add_pivots(m->arena, &m->models, &m->model_count, err);
 }
 
 /* ---- the whole ---- */

@@ -47,8 +47,8 @@ void mc_metadata_invalidate(mc_metadata *self)
 static mc_code is_visible(mc_metadata *self, mc_ctx *ctx, const mc_model *model, bool *out,
                           mc_err *err)
 {
-    *out = true;
-    return self->config.is_visible
+    *out = !model->is_internal;
+    return *out && self->config.is_visible
                ? self->config.is_visible(self->config.is_visible_user, ctx, model, out, err)
                : MC_OK;
 }

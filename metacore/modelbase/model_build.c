@@ -335,6 +335,7 @@ static mc_code build(mc__model *self, const mc_model_def *def, mc_err *err)
     model->label = mc_str_copy(self->arena, def->label.len ? def->label : def->key);
     model->addon_key = mc_str_copy(self->arena, def->addon_key);
     model->soft_delete = def->soft_delete;
+    model->is_internal = def->is_internal;
     model->is_per_tenant = def->is_per_tenant && def->schema.len == 0;
     model->schema = def->schema.len      ? mc_str_copy(self->arena, def->schema)
                     : def->addon_key.len ? mc_schema_name(self->arena, def->addon_key)

@@ -94,6 +94,7 @@ typedef struct mc_model_def {
     const mc_json *actions; /* the manifest's actions[key], an array, or NULL */
     bool is_per_tenant;     /* each organization has a table of its own, in a schema of its own */
     mc_str schema;          /* where the table is; empty: the addon's shared schema */
+    bool is_internal;       /* has a table, and neither routes nor metadata */
 } mc_model_def;
 
 /* ---- the built model ---- */
@@ -168,6 +169,7 @@ typedef struct mc_model {
     const char *select_list; /* "id", "created_at", … in the order of columns, for SELECT */
     mc_str schema;           /* empty: the host's own */
     bool is_per_tenant;      /* there is no such table: mc_models_for_org knows the tenants' */
+    bool is_internal;        /* the kernel's own: of no interest to clients */
 } mc_model;
 
 /**
@@ -189,6 +191,24 @@ MC_API const mc_column *mc_model_label_column(const mc_model *model);
 
 /** Characters matched by rules.regex, under a match limit; false also when the limit was hit. */
 MC_API bool mc_column_regex_matches(const mc_column *column, mc_str text);
+
+/* ---- pivots: the table between two models, for many_to_many ---- */
+
+/**
+ * The model of relation's pivot, which nobody declares: internal, with a column for either side:
+ * relation's foreign key, and "<through, singular>_id". Its strings are owner's, relation's and of
+ * arena.
+ */
+MC_API MC_MUST_USE mc_code mc_model_pivot_def(mc_arena *arena, const mc_model_def *owner,
+                                              const mc_relation_def *relation, mc_model_def *out,
+                                              mc_err *err);
+/** models and, after them, the pivots of their relations that none of them is; in arena. */
+MC_API MC_MUST_USE mc_code mc_model_add_pivots(mc_arena *arena, const mc_model_def **models,
+                                               size_t *count, mc_err *err);
+/** The column of pivot, declared or not, that points to relation's other side: the one whose ref
+ *  says so, else the only other uuid; NULL when that leaves it open. */
+MC_API const mc_column *mc_model_pivot_target(const mc_model *pivot,
+                                              const mc_relation_def *relation);
 
 /* ---- tables ---- */
 

@@ -415,3 +415,56 @@ MC_TEST("a model with a schema per tenant has a table for each organization, the
     MC_EXPECT(mc_models_find(models, MC_STR("m")) == model);
     mc_models_free(models);
 }
+
+static const struct {
+    const char *name, *owner, *through, *foreign_key, *target_key;
+} pivots[] = {
+    {"one of many", "projects", "tags", "project_id", "tag_id"},
+    {"in -ies", "books", "categories", "book_id", "category_id"},
+    {"in -xes", "shops", "boxes", "shop_id", "box_id"},
+    {"in -sses", "schools", "classes", "school_id", "class_id"},
+    {"in -ss", "rooms", "glass", "room_id", "glass_id"},
+    {"no plural at all", "projects", "people", "project_id", "people_id"},
+    {"a model and itself", "people", "people", "people_id", "other_people_id"},
+};
+
+MC_TEST("a pivot that nobody declares is a table with a column for either side, once")
+{
+    mc_arena *memory = mc_arena_new(0);
+    mc_err err;
+
+    for (size_t i = 0; i < MC_LEN(pivots); i++) {
+        mc_relation_def relation = {.name = MC_STR("r"),
+                                    .kind = MC_STR("many_to_many"),
+                                    .through = mc_z(pivots[i].through),
+                                    .foreign_key = mc_z(pivots[i].foreign_key),
+                                    .pivot = MC_STR("links")};
+        mc_model_def owners[2] = {{.key = mc_z(pivots[i].owner),
+                                   .table = mc_z(pivots[i].owner),
+                                   .addon_key = MC_STR("a"),
+                                   .relations = &relation,
+                                   .relation_count = 1}};
+        const mc_model_def *all = owners;
+        size_t count = 2;
+        mc_model *pivot = NULL;
+
+        MC_CASE(pivots[i].name);
+        owners[1] = owners[0];
+        MC_REQUIRE_OK(mc_model_add_pivots(memory, &all, &count, &err), &err);
+        MC_EXPECT_EQ(count, 3);
+        MC_EXPECT(all[2].is_internal);
+        MC_REQUIRE_OK(mc_model_new(&all[2], MC_DB_SQLITE, &pivot, &err), &err);
+        MC_EXPECT(mc_model_find_column(pivot, relation.foreign_key) != NULL);
+        MC_REQUIRE(mc_model_pivot_target(pivot, &relation) != NULL);
+        MC_EXPECT_Z(mc_model_pivot_target(pivot, &relation)->name, pivots[i].target_key);
+        mc_model_free(pivot);
+
+        MC_CASE("declared by its table: none is made");
+        owners[1] = (mc_model_def){.key = MC_STR("joined"), .table = MC_STR("links")};
+        all = owners;
+        count = 2;
+        MC_REQUIRE_OK(mc_model_add_pivots(memory, &all, &count, &err), &err);
+        MC_EXPECT_EQ(count, 2);
+    }
+    mc_arena_free(memory);
+}
