@@ -85,6 +85,8 @@ mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
 mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
                                mc__row_layout **out, mc_err *err);
 size_t mc__row_layout_column_count(const mc__row_layout *layout); /* of its SELECT */
+/* Adds when the row was deleted, or null; of a model that deletes softly. */
+mc_code mc__row_layout_show_deleted(mc__row_layout *layout, mc_arena *arena, mc_err *err);
 mc_str mc__row_layout_columns(const mc__row_layout *layout);
 /* One value of column as JSON, also null. */
 void mc__value_write(mc_db_dialect dialect, const mc_column *column, mc_db_rows *rows, size_t at,
@@ -231,10 +233,20 @@ mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_e
 /* dynamic_write_handler.c */
 /* Nobody is told first, whatever else is wrong with the request. */
 mc_code mc__check_somebody(mc_http_req *req, mc_err *err);
+/* A row that was written, from start in res's body, as mc__send_row would send it. */
+mc_code mc__finish_row(mc_http_req *req, mc_http_res *res, size_t start, mc_time version,
+                       mc_err *err);
 const mc_http_route *mc__write_routes(size_t *out_count);
+/* dynamic_relation.c */
+const mc_http_route *mc__relation_routes(size_t *out_count);
 /* dynamic_service.c: as mc_dynamic_open, without a capability. */
 mc_code mc__dynamic_find(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
                          mc_err *err);
+/* dynamic_list.c: within scope, by the server's word. */
+mc_code mc__dynamic_list_within(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                const mc_query_scope *scope, const mc_header *pairs,
+                                size_t pair_count, mc_buf *out, mc_dynamic_page *out_page,
+                                mc_err *err);
 /* dynamic_action_form.c: the payload of an action against its fields (may be NULL). REJECTED. */
 mc_code mc__action_check_form(mc_dynamic *self, mc_ctx *ctx, const mc_json *fields,
                               const mc_json *payload, mc_err *err);
@@ -245,6 +257,9 @@ const mc_http_route *mc__batch_routes(size_t *out_count);
 /* dynamic_report_handler.c */
 const mc_http_route *mc__report_routes(size_t *out_count);
 /* dynamic_handler.c */
+/* The whole answer to a GET of one row, 304 included. */
+mc_code mc__send_row(mc_http_req *req, mc_http_res *res, mc_dynamic *self, const mc_model *model,
+                     mc_uuid id, mc_err *err);
 void mc__dynamic_add_routes(mc_dynamic *self);
 
 #endif

@@ -19,6 +19,7 @@ mc_str mc__pair_find(const mc_header *pairs, size_t count, mc_str name)
 typedef struct reading {
     mc_dynamic *self;
     mc_ctx *ctx;
+    mc_query_scope scope;
     mc_query query;
     mc_query_plan plan;
     mc__row_layout *layout;
@@ -40,16 +41,36 @@ static mc_code read_count(reading *r, mc_str text, mc_err *err)
                    MC_FMT(mc_utf8_truncate(text, 32)));
 }
 
+/* "deleted=with" or "only": for those who may delete, and so bring rows back. */
+static mc_code read_deleted(reading *r, const mc_model *model, mc_str text, mc_err *err)
+{
+    if (text.len == 0)
+        return MC_OK;
+    if (mc_str_eq(text, MC_STR("with")))
+        r->scope.deleted = MC_QUERY_WITH_DELETED;
+    else if (mc_str_eq(text, MC_STR("only")))
+        r->scope.deleted = MC_QUERY_ONLY_DELETED;
+    else
+        return mc_fail(err, MC_INVALID, "deleted: \"%.*s\" is neither with nor only",
+                       MC_FMT(mc_utf8_truncate(text, 32)));
+    return mc_dynamic_check(r->self, r->ctx, model->key, MC_STR("delete"), err);
+}
+
 static mc_code prepare(reading *r, const mc_model *model, const mc_header *pairs, size_t count,
                        mc_err *err)
 {
-    mc_code rc = mc_query_parse(r->ctx, model, r->self->dialect, pairs, count, &r->query, err);
+    mc_code rc = read_deleted(r, model, mc__pair_find(pairs, count, MC_STR("deleted")), err);
 
+    if (rc == MC_OK)
+        rc = mc_query_parse_within(r->ctx, model, r->self->dialect, &r->scope, pairs, count,
+                                   &r->query, err);
     if (rc == MC_OK)
         rc = read_count(r, mc__pair_find(pairs, count, MC_STR("count")), err);
     if (rc == MC_OK)
         rc = mc__row_layout_project(r->self, r->ctx, model,
                                     mc__pair_find(pairs, count, MC_STR("fields")), &r->layout, err);
+    if (rc == MC_OK && r->scope.deleted != MC_QUERY_LIVE && model->soft_delete)
+        rc = mc__row_layout_show_deleted(r->layout, r->ctx->arena, err);
     return rc == MC_OK
                ? mc_query_plan_page(r->ctx, &r->query,
                                     mc__pair_find(pairs, count, MC_STR("cursor")), &r->plan, err)
@@ -196,7 +217,17 @@ mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                         const mc_header *pairs, size_t pair_count, mc_buf *out,
                         mc_dynamic_page *out_page, mc_err *err)
 {
-    reading r = {.self = self, .ctx = ctx, .out = out};
+    mc_query_scope all = {.deleted = MC_QUERY_LIVE};
+
+    return mc__dynamic_list_within(self, ctx, model, &all, pairs, pair_count, out, out_page, err);
+}
+
+mc_code mc__dynamic_list_within(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                const mc_query_scope *scope, const mc_header *pairs,
+                                size_t pair_count, mc_buf *out, mc_dynamic_page *out_page,
+                                mc_err *err)
+{
+    reading r = {.self = self, .ctx = ctx, .scope = *scope, .out = out};
     mc_code rc;
 
     r.generation = mc__generation(self, ctx->who.org_id, model);

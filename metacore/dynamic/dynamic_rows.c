@@ -149,6 +149,24 @@ mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
     return mc__row_layout_project(self, ctx, model, MC_STR(""), out, err);
 }
 
+mc_code mc__row_layout_show_deleted(mc__row_layout *layout, mc_arena *arena, mc_err *err)
+{
+    static const mc_column column = {.name = MC_STR_INIT("deleted_at"),
+                                     .json_key = MC_STR_INIT("\"deleted_at\":"),
+                                     .type = MC_COL_TIMESTAMP,
+                                     .is_system = true,
+                                     .is_nullable = true};
+    mc_str columns = mc_str_printf(arena, "%.*s, \"deleted_at\"", MC_FMT(layout->columns));
+
+    if (!columns.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "row");
+    layout->columns = columns;
+    /* There is room: no system column has a sibling. */
+    insert_sorted(layout,
+                  (member){.key = column.name, .column = &column, .at = layout->column_count++});
+    return MC_OK;
+}
+
 size_t mc__row_layout_column_count(const mc__row_layout *layout)
 {
     return layout->column_count;

@@ -64,6 +64,20 @@ MC_API MC_MUST_USE mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc
                                           const mc_header *pairs, size_t pair_count, mc_query *out,
                                           mc_err *err);
 
+/** What a list is confined to besides its organization, by the server's word. */
+typedef struct mc_query_scope {
+    enum { MC_QUERY_LIVE, MC_QUERY_WITH_DELETED, MC_QUERY_ONLY_DELETED } deleted;
+    /* A condition on value, "<before>$n<after>"; $1 is the organization. No before: none. */
+    mc_str before, after;
+    mc_db_value value;
+} mc_query_scope;
+
+/** The same within scope. */
+MC_API MC_MUST_USE mc_code mc_query_parse_within(mc_ctx *ctx, const mc_model *model,
+                                                 mc_db_dialect dialect, const mc_query_scope *scope,
+                                                 const mc_header *pairs, size_t pair_count,
+                                                 mc_query *out, mc_err *err);
+
 /** "SELECT <columns> FROM … WHERE … ORDER BY … LIMIT $n OFFSET $m"; args has room for two more. */
 MC_API void mc_query_write_select(const mc_query *query, mc_str columns, mc_buf *out);
 

@@ -156,20 +156,41 @@ static mc_code read_filters(mc__query_builder *b, const mc_header *pairs, size_t
 
 /* ---- the plan ---- */
 
-static mc_code write_scope(mc__query_builder *b, mc_err *err)
+static mc_code write_scope(mc__query_builder *b, const mc_query_scope *scope, mc_err *err)
 {
+    static const char *const conditions[] = {[MC_QUERY_LIVE] = " AND \"deleted_at\" IS NULL",
+                                             [MC_QUERY_WITH_DELETED] = "",
+                                             [MC_QUERY_ONLY_DELETED] =
+                                                 " AND \"deleted_at\" IS NOT NULL"};
     mc_db_value org = mc_db_uuid(b->ctx->who.org_id);
     mc_code rc;
 
     mc_buf_lit(&b->where, "\"organization_id\" = ");
     rc = mc__query_arg(b, org, err);
     if (b->out.model->soft_delete)
-        mc_buf_lit(&b->where, " AND \"deleted_at\" IS NULL");
+        mc_buf_str(&b->where, mc_z(conditions[scope->deleted]));
+    else if (scope->deleted == MC_QUERY_ONLY_DELETED)
+        mc_buf_lit(&b->where, " AND 1 = 0"); /* it keeps none */
+    if (rc != MC_OK || scope->before.len == 0)
+        return rc;
+    mc_buf_lit(&b->where, " AND ");
+    mc_buf_str(&b->where, scope->before);
+    rc = mc__query_arg(b, scope->value, err);
+    mc_buf_str(&b->where, scope->after);
     return rc;
 }
 
 mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect,
                        const mc_header *pairs, size_t pair_count, mc_query *out, mc_err *err)
+{
+    mc_query_scope live = {.deleted = MC_QUERY_LIVE};
+
+    return mc_query_parse_within(ctx, model, dialect, &live, pairs, pair_count, out, err);
+}
+
+mc_code mc_query_parse_within(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect,
+                              const mc_query_scope *scope, const mc_header *pairs,
+                              size_t pair_count, mc_query *out, mc_err *err)
 {
     mc__query_builder b = {.ctx = ctx,
                            .dialect = dialect,
@@ -182,7 +203,7 @@ mc_code mc_query_parse(mc_ctx *ctx, const mc_model *model, mc_db_dialect dialect
     mc_buf_init_arena(&b.where, ctx->arena, 0);
     rc = read_page(&b, pairs, pair_count, err);
     if (rc == MC_OK)
-        rc = write_scope(&b, err);
+        rc = write_scope(&b, scope, err);
     if (rc == MC_OK)
         rc = read_filters(&b, pairs, pair_count, err);
     if (rc == MC_OK)
