@@ -167,7 +167,7 @@ static const mc_json *renamed(const form *f, const mc_json *field, mc_str name, 
 static mc_code add_field(form *f, const mc_json *field, const mc_json *payload, const mc_json **out,
                          mc_err *err)
 {
-    mc_str key = text_of(field, field && mc_json_find(field, MC_STR("key")) ? "key" : "name");
+    mc_str key = text_of(field, mc_json_find(field, MC_STR("key")) ? "key" : "name");
     mc_str name = mc_str_printf(f->ctx->arena, "f%zu", f->count);
     int64_t size = 0;
 

@@ -22,7 +22,7 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
 {
     mc_dynamic_change change = {
         .model = model, .id = id, .action = MC_DYNAMIC_DELETED, .at = ctx->now};
-    mc__current current;
+    mc__current current = {0};
     mc__statement s;
     mc_code rc =
         mc__current_load(self, ctx, &(mc_dynamic_write){.model = model}, id, false, &current, err);
@@ -82,7 +82,7 @@ mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
     mc_dynamic_change change = {.model = model, .id = id, .action = MC_DYNAMIC_RESTORED};
     size_t start = out->len;
     mc__row_layout *layout;
-    mc__current current;
+    mc__current current = {0};
     bool is_found = false;
     mc__statement s;
     mc_code rc = load_deleted(self, ctx, model, id, &current, err);

@@ -35,14 +35,29 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     return rc == MC_OK ? mc_http_ok_end(res, mc_buf_get(&meta), err) : rc;
 }
 
+mc_code mc__send_row(mc_http_req *req, mc_http_res *res, mc_dynamic *self, const mc_model *model,
+                     mc_uuid id, mc_err *err)
+{
+    mc_ctx *ctx = mc_http_ctx(req);
+    mc_buf *out = mc_http_ok_begin(res, 200);
+    size_t start = out->len;
+    mc_time version = 0;
+    mc_str etag;
+    mc_code rc = mc_dynamic_get(self, ctx, model, id, out, &version, err);
+
+    if (rc != MC_OK)
+        return rc;
+    etag = mc__etag(ctx->arena, version, mc_str_slice(mc_buf_get(out), start, out->len));
+    rc = mc_http_ok_end(res, MC_STR(""), err);
+    if (rc == MC_OK)
+        (void)mc_http_not_modified(req, res, etag);
+    return rc;
+}
+
 /* GET /dynamic/:model/:id */
 static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     const mc_model *model;
-    mc_time version = 0;
-    size_t start = 0;
-    mc_str etag;
-    mc_buf *out;
     mc_uuid id;
     mc_code rc = mc__check_somebody(req, err);
 
@@ -50,19 +65,7 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
         rc = mc_http_param_uuid(req, MC_STR("id"), &id, err);
     if (rc == MC_OK)
         rc = open_model(req, user, MC_STR("read"), &model, err);
-    if (rc != MC_OK)
-        return rc;
-    out = mc_http_ok_begin(res, 200);
-    start = out->len;
-    rc = mc_dynamic_get(user, mc_http_ctx(req), model, id, out, &version, err);
-    if (rc != MC_OK)
-        return rc;
-    etag =
-        mc__etag(mc_http_ctx(req)->arena, version, mc_str_slice(mc_buf_get(out), start, out->len));
-    rc = mc_http_ok_end(res, MC_STR(""), err);
-    if (rc == MC_OK)
-        (void)mc_http_not_modified(req, res, etag);
-    return rc;
+    return rc == MC_OK ? mc__send_row(req, res, user, model, id, err) : rc;
 }
 
 /* ---- routes: the same under both families, as the published client calls them ---- */
@@ -112,7 +115,8 @@ static void add_routes(mc_dynamic *self, const mc_http_route *routes, size_t cou
 void mc__dynamic_add_routes(mc_dynamic *self)
 {
     static const mc_http_route *(*const tables[])(size_t * out_count) = {
-        mc__write_routes, mc__batch_routes, mc__action_routes, mc__report_routes};
+        mc__write_routes, mc__batch_routes, mc__action_routes, mc__relation_routes,
+        mc__report_routes};
 
     add_routes(self, table, MC_LEN(table));
     for (size_t i = 0; i < MC_LEN(tables); i++) {

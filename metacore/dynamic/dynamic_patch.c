@@ -98,9 +98,9 @@ static mc_code merge(mc_arena *arena, const mc_json *target, const mc_json *patc
 mc_code mc__dynamic_merge(mc_ctx *ctx, mc_str stored, const mc_json *patch, mc_str *out,
                           mc_err *err)
 {
-    const mc_json *target = NULL, *merged;
+    const mc_json *target = NULL, *merged = NULL;
     mc_buf text;
-    mc_code rc = MC_OK;
+    mc_code rc;
 
     /* What is stored and no JSON, by a migration's hand, is no object: it is replaced. */
     if (stored.len && mc_json_parse(ctx->arena, stored, NULL, &target, NULL) == MC_NO_MEMORY)

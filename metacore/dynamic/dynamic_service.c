@@ -49,13 +49,15 @@ mc_code mc_dynamic_check(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str actio
 static mc_code find_visible(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
                             mc_err *err)
 {
-    const mc_model *model;
+    const mc_model *model = NULL;
     bool is_visible = true;
     mc_code rc = MC_OK;
 
     if (mc_ctx_is_anonymous(ctx))
         return mc_fail(err, MC_UNAUTHENTICATED, "not authenticated");
     model = mc_models_find(self->config.models, key);
+    if (model && model->is_internal)
+        model = NULL;
     if (model && self->config.is_visible)
         rc = self->config.is_visible(self->config.is_visible_user, ctx, model, &is_visible, err);
     if (rc != MC_OK)
@@ -69,7 +71,7 @@ static mc_code find_visible(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_
 mc_code mc__dynamic_find(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
                          mc_err *err)
 {
-    const mc_model *model;
+    const mc_model *model = NULL;
     mc_code rc = find_visible(self, ctx, key, &model, err);
 
     return rc == MC_OK ? mc_models_for_org(self->config.models, model, ctx->who.org_id, out, err)
@@ -79,7 +81,7 @@ mc_code mc__dynamic_find(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_mod
 mc_code mc_dynamic_open(mc_dynamic *self, mc_ctx *ctx, mc_str key, mc_str action,
                         const mc_model **out, mc_err *err)
 {
-    const mc_model *model;
+    const mc_model *model = NULL;
     mc_code rc = find_visible(self, ctx, key, &model, err);
 
     if (rc == MC_OK)

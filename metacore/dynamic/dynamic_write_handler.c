@@ -36,9 +36,8 @@ static mc_code prepare_write(mc_http_req *req, mc_dynamic *self, mc_str action, 
     return rc;
 }
 
-/* A row that was written, as get would send it. */
-static mc_code finish_row(mc_http_req *req, mc_http_res *res, size_t start, mc_time version,
-                          mc_err *err)
+mc_code mc__finish_row(mc_http_req *req, mc_http_res *res, size_t start, mc_time version,
+                       mc_err *err)
 {
     mc_str row = mc_str_slice(mc_buf_get(&res->body), start, res->body.len);
 
@@ -61,7 +60,7 @@ static mc_code create(mc_http_req *req, mc_http_res *res, void *user, mc_err *er
     mc_time version = 0;
     mc_code rc = mc_dynamic_create(user, mc_http_ctx(req), p->write, out, &version, err);
 
-    return rc == MC_OK ? finish_row(req, res, start, version, err) : rc;
+    return rc == MC_OK ? mc__finish_row(req, res, start, version, err) : rc;
 }
 
 static mc_code prepare_update(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
@@ -80,7 +79,7 @@ static mc_code update(mc_http_req *req, mc_http_res *res, void *user, mc_err *er
     mc_code rc = mc_dynamic_update(user, mc_http_ctx(req), p->write, p->id, mc__check_version, req,
                                    out, &version, err);
 
-    return rc == MC_OK ? finish_row(req, res, start, version, err) : rc;
+    return rc == MC_OK ? mc__finish_row(req, res, start, version, err) : rc;
 }
 
 /* PATCH is a merge patch, RFC 7396, under its own type and as plain JSON: inside of JSON columns,
@@ -135,7 +134,7 @@ static mc_code restore(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     mc_time version = 0;
     mc_code rc = mc_dynamic_restore(user, mc_http_ctx(req), p->model, p->id, out, &version, err);
 
-    return rc == MC_OK ? finish_row(req, res, start, version, err) : rc;
+    return rc == MC_OK ? mc__finish_row(req, res, start, version, err) : rc;
 }
 
 #define WRITE(verb, path, before, then)                                                            \
