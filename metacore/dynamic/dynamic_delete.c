@@ -39,6 +39,8 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
     rc = mc_buf_check(&s.sql, "delete", err);
     if (rc == MC_OK)
         rc = mc_db_exec(ctx->conn, mc_buf_get(&s.sql), s.args, s.count, NULL, err);
+    if (rc == MC_INVALID) /* nothing was given that could be wrong: somebody needs the row */
+        return mc_fail(err, MC_CONFLICT, "other records refer to this one");
     if (rc == MC_OK)
         rc = mc__dynamic_changed(self, ctx, &change, err);
     if (rc == MC_OK)

@@ -18,21 +18,41 @@ static bool is_blank(const mc_db_value *value)
     return value->kind == MC_DB_NULL || (value->kind == MC_DB_TEXT && value->as.text.len == 0);
 }
 
+/* What a form sends for fields that nobody touched. */
+static mc_db_value meant_by_empty(const mc_dynamic_write *write, const mc_column *column)
+{
+    bool has_default = write->is_create && column->default_sql.len;
+
+    if (column->type == MC_COL_BOOL && column->rules.required && !has_default)
+        return mc_db_bool(false); /* a box without its tick */
+    /* Two rows without a code do not have the same one. */
+    if (column->type == MC_COL_STRING || column->type == MC_COL_TEXT)
+        return column->is_unique && column->is_nullable ? mc_db_null() : mc_db_text(MC_STR(""));
+    return mc_db_null();
+}
+
 /* A value that was given for column: checked, and assigned when it says something. */
 static mc_code take_value(mc_ctx *ctx, mc_dynamic_write *write, const mc_column *column,
                           const mc_json *json)
 {
+    bool is_empty = json->kind == MC_JSON_STRING && json->as.string.len == 0;
     mc_db_value value = mc_db_null();
     mc_code rc = mc__dynamic_value(ctx, column, json, &value);
 
     if (rc != MC_OK)
         return rc;
+    if (is_empty && column->type != MC_COL_JSON)
+        value = meant_by_empty(write, column);
+    if (is_empty && column->type == MC_COL_BOOL && value.kind == MC_DB_NULL && write->is_create)
+        return MC_OK; /* the store's default, or null */
     if (column->rules.required && is_blank(&value)) {
         required(ctx, column);
         return MC_REJECTED;
     }
-    if (value.kind == MC_DB_NULL && write->is_create && column->default_sql.len)
-        return MC_OK; /* the store's default */
+    /* The store's default: the manifest's, or one that only a migration knows. */
+    if (value.kind == MC_DB_NULL && write->is_create &&
+        (column->default_sql.len || column->is_nullable))
+        return MC_OK;
     if (value.kind == MC_DB_NULL && !column->is_nullable) {
         if (column->type == MC_COL_BOOL) {
             value = mc_db_bool(false);

@@ -18,6 +18,34 @@ static const mc_column *find_conflict(const mc_model *model, mc_str message)
     return found;
 }
 
+/* "NOT NULL constraint failed: addon_x.t.code": a migration's column, which the manifest may not
+ * even have. */
+static bool find_missing(mc_str message, mc_str *out_name)
+{
+    size_t at = message.len;
+
+    if (mc_str_find(message, MC_STR("NOT NULL constraint failed: ")) == message.len)
+        return false;
+    while (at > 0 && message.ptr[at - 1] != '.')
+        at--;
+    *out_name = mc_str_slice(message, at, message.len);
+    return at > 0 && mc_str_is_identifier(*out_name);
+}
+
+static mc_code invalid_failure(mc_ctx *ctx, mc_err *err)
+{
+    mc_str message = mc_str_copy(ctx->arena, mc_z(err->msg)), name;
+
+    if (find_missing(message, &name)) {
+        mc_ctx_field_error(ctx, name, MC_STR("required"), MC_STR(""), "%.*s is required",
+                           MC_FMT(name));
+        return mc__dynamic_field_failure(ctx, MC_REJECTED, err);
+    }
+    if (mc_str_find(message, MC_STR("FOREIGN KEY")) < message.len)
+        return mc_fail(err, MC_REJECTED, "a value refers to a record that does not exist");
+    return mc_fail(err, MC_REJECTED, "a value does not fit the table");
+}
+
 /* The driver's words stay here: strangers learn the field. */
 mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err *err)
 {
@@ -31,9 +59,7 @@ mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err
                            "%.*s is taken already", MC_FMT(column->label));
         return mc__dynamic_field_failure(ctx, MC_CONFLICT, err);
     }
-    if (rc == MC_INVALID)
-        return mc_fail(err, MC_REJECTED, "a value does not fit the table");
-    return rc;
+    return rc == MC_INVALID ? invalid_failure(ctx, err) : rc;
 }
 
 mc_code mc__statement_init(mc__statement *s, mc_ctx *ctx, size_t args_max, mc_err *err)

@@ -22,7 +22,7 @@ static bool has_column(void *user, mc_str table, mc_str column)
     bool is_there;
     mc_err err;
 
-    if (mc_db_query(l->ctx->conn, MC_STR("SELECT 1 FROM pragma_table_info($1) WHERE name = $2"),
+    if (mc_db_query(l->ctx->conn, MC_STR("SELECT 1 FROM pragma_table_xinfo($1) WHERE name = $2"),
                     args, MC_LEN(args), &rows, &err) != MC_OK)
         return false;
     is_there = mc_db_rows_next(&rows);

@@ -174,16 +174,32 @@ void mc_model_write_ddl(const mc_model *model, mc_buf *out)
 
 typedef struct existing {
     mc_str names[2 * MC_MODEL_COLUMNS_MAX];
+    mc_str types[2 * MC_MODEL_COLUMNS_MAX];
     size_t count;
 } existing;
 
-static bool has(const existing *e, mc_str name)
+/* The type of a column that is there; "?" when it has none, .ptr NULL when it is not there. */
+static mc_str type_of(const existing *e, mc_str name)
 {
     for (size_t i = 0; i < e->count; i++) {
         if (mc_str_eq(e->names[i], name))
-            return true;
+            return e->types[i].len ? e->types[i] : MC_STR("?");
     }
-    return false;
+    return (mc_str){NULL, 0};
+}
+
+static bool has(const existing *e, mc_str name)
+{
+    return type_of(e, name).ptr != NULL;
+}
+
+/* A store of few types takes text into a column of numbers, and gives back "7" for "007". */
+static bool is_fit(const mc__model *self, const mc_column *column, mc_str type)
+{
+    bool is_number = column->type == MC_COL_INT || column->type == MC_COL_BIGINT ||
+                     column->type == MC_COL_BOOL || column->type == MC_COL_DECIMAL;
+
+    return self->dialect != MC_DB_SQLITE || is_number || mc_str_starts_with(type, MC_STR("TEXT"));
 }
 
 static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *arena,
@@ -195,16 +211,19 @@ static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *
                                                            MC_FMT(self->model.table))
                                            : self->model.table;
     mc_db_value args[] = {mc_db_text(table), mc_db_text(schema.len ? schema : MC_STR("public"))};
-    mc_str sql = is_sqlite ? MC_STR("SELECT name FROM pragma_table_info($1)")
-                           : MC_STR("SELECT column_name FROM information_schema.columns WHERE "
-                                    "table_name = $1 AND table_schema = $2");
+    mc_str sql = is_sqlite
+                     ? MC_STR("SELECT name, type FROM pragma_table_xinfo($1)")
+                     : MC_STR("SELECT column_name, data_type FROM information_schema.columns WHERE "
+                              "table_name = $1 AND table_schema = $2");
     mc_db_rows rows;
     mc_code rc = mc_db_query(conn, sql, args, is_sqlite ? 1 : 2, &rows, err);
 
     if (rc != MC_OK)
         return rc;
-    while (out->count < MC_LEN(out->names) && mc_db_rows_next(&rows))
+    while (out->count < MC_LEN(out->names) && mc_db_rows_next(&rows)) {
+        out->types[out->count] = mc_str_copy(arena, mc_db_col_text(&rows, 1));
         out->names[out->count++] = mc_str_copy(arena, mc_db_col_text(&rows, 0));
+    }
     return mc_db_rows_finish(&rows, err);
 }
 
@@ -239,9 +258,17 @@ static mc_code add_missing(const mc__model *self, mc_db_conn *conn, mc_arena *ar
     mc_code rc = e ? load_existing(self, conn, arena, e, err) : mc_fail(err, MC_NO_MEMORY, "model");
 
     for (size_t i = 0; i < self->model.column_count && rc == MC_OK; i++) {
-        if (!has(e, self->model.columns[i].name))
-            rc = add_column(self, conn, arena, self->model.columns[i].name, &self->model.columns[i],
-                            err);
+        const mc_column *column = &self->model.columns[i];
+        mc_str type = type_of(e, column->name);
+
+        if (!type.ptr)
+            rc = add_column(self, conn, arena, column->name, column, err);
+        else if (!is_fit(self, column, type))
+            rc = mc_fail(err, MC_INVALID,
+                         "model %.*s: column %.*s of table %.*s is %.*s in the migration, which "
+                         "does not hold what the model keeps there",
+                         MC_FMT(self->model.key), MC_FMT(column->name), MC_FMT(self->model.table),
+                         MC_FMT(type));
     }
     if (rc == MC_OK && self->model.soft_delete && !has(e, MC_STR("deleted_at")))
         rc = add_column(self, conn, arena, MC_STR("deleted_at"), NULL, err);

@@ -206,3 +206,69 @@ MC_TEST("a table whose organization has another name is served, and each sees on
     mc_client_deinit(&theirs);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
 }
+
+static const char forms_manifest[] =
+    "{\"key\":\"forms\",\"name\":\"Forms\",\"version\":\"1.0.0\",\"model_definitions\":["
+    "{\"table_name\":\"boxes\",\"model_key\":\"boxes\",\"label\":\"Boxes\",\"org_scoped\":true,"
+    "\"columns\":[{\"name\":\"code\",\"type\":\"string\",\"unique\":true},{\"name\":\"qty\","
+    "\"type\":\"int\"},{\"name\":\"done\",\"type\":\"bool\",\"required\":true}]},"
+    "{\"table_name\":\"things\",\"model_key\":\"things\",\"label\":\"Things\",\"org_scoped\":true,"
+    "\"columns\":[{\"name\":\"box_id\",\"type\":\"uuid\"},{\"name\":\"name\",\"type\":"
+    "\"string\"}]}]}";
+static const char forms_sql[] = "CREATE TABLE boxes (id uuid PRIMARY KEY, organization_id uuid NOT "
+                                "NULL, code text, qty integer "
+                                "NOT NULL DEFAULT 3, done boolean NOT NULL);\n"
+                                "CREATE TABLE things (id uuid PRIMARY KEY, organization_id uuid "
+                                "NOT NULL, box_id uuid REFERENCES "
+                                "boxes(id), name text NOT NULL);\n";
+static const char clash_sql[] =
+    "CREATE TABLE boxes (id bigserial PRIMARY KEY, organization_id uuid NOT NULL, code integer);\n";
+
+static const struct {
+    const char *name, *method, *path, *body;
+    int status;
+    const char *answer;
+} forms[] = {
+    {"an untouched form: the migration's default, no code, no tick", "POST", "/api/dynamic/boxes",
+     "{\"code\":\"\",\"qty\":\"\",\"done\":\"\"}", 201, "\"done\":false"},
+    {"a second one: no code is not the same code", "POST", "/api/dynamic/boxes",
+     "{\"code\":\"\",\"qty\":null,\"done\":true}", 201, "\"qty\":3"},
+    {"null is no tick and no value", "POST", "/api/dynamic/boxes", "{\"done\":null}", 422,
+     "\"done\":[{\"code\":\"required\""},
+    {"what only the migration requires", "POST", "/api/dynamic/things", "{}", 422,
+     "\"name\":[{\"code\":\"required\""},
+    {"a key to nothing", "POST", "/api/dynamic/things",
+     "{\"name\":\"x\",\"box_id\":\"00000000-0000-4000-8000-000000000001\"}", 422,
+     "refers to a record that does not exist"},
+};
+
+MC_TEST("forms that nobody touched fit a migration's table, and what does not fit is said by field")
+{
+    const char *data = mc_test_dir();
+    char id[40], body[200], path[200];
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(mc_process_start(&process, data, dev));
+    mc_client_init(&client, process.port);
+    MC_REQUIRE(mc_client_sign_in(&client, "owner@example.com", "metacore-demo") == 200);
+    MC_CASE("a table that cannot hold the model's rows is refused");
+    MC_EXPECT_EQ(install(data, write_addon(forms_manifest, clash_sql, NULL), "Demo"), 1);
+    MC_EXPECT_HAS(mc_z(out), "column code of table boxes is INTEGER in the migration");
+    MC_EXPECT_EQ(install(data, write_addon(forms_manifest, forms_sql, NULL), "Demo"), 0);
+    for (size_t i = 0; i < MC_LEN(forms); i++) {
+        MC_CASE(forms[i].name);
+        MC_EXPECT_EQ(mc_client_call(&client, forms[i].method, forms[i].path, forms[i].body),
+                     forms[i].status);
+        MC_EXPECT_HAS(client.body, forms[i].answer);
+    }
+    MC_CASE("a row that others need stays");
+    create(&client, "boxes", "{\"done\":true}", id);
+    (void)snprintf(body, sizeof(body), "{\"name\":\"x\",\"box_id\":\"%s\"}", id);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/things", body), 201);
+    (void)snprintf(path, sizeof(path), "/api/dynamic/boxes/%s", id);
+    MC_EXPECT_EQ(mc_client_call(&client, "DELETE", path, NULL), 409);
+    MC_EXPECT_HAS(client.body, "other records refer to this one");
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
