@@ -2,6 +2,7 @@
 #ifndef METACORE_MANIFEST_MANIFEST_INTERNAL_H
 #define METACORE_MANIFEST_MANIFEST_INTERNAL_H
 
+#include "metacore/base/buf.h"
 #include "metacore/manifest/manifest.h"
 
 /* The member of object, without case; NULL when absent or null: null is the zero value. */
@@ -13,6 +14,11 @@ const mc_json *mc__at(const mc_json *array, size_t i);
 
 /* manifest_shape.c: every known key has its type. INVALID names the path. */
 mc_code mc__manifest_check_shape(const mc_json *root, mc_err *err);
+
+/* manifest_text.c: %q, %v and %g of the contract's messages; in arena, ended by a NUL. */
+const char *mc__quoted(mc_arena *arena, mc_str s);
+const char *mc__printed(mc_arena *arena, const mc_json *value);
+void mc__write_float(mc_buf *out, double value);
 
 #define MC__REGEX_WHY_BYTES 128
 /* manifest_regex.c: whether RE2 would compile pattern; if not, why says what is wrong. */

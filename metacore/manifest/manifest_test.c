@@ -208,10 +208,13 @@ static const struct {
      C0 ".default: 'it; is' not allowed (use numeric, 'quoted' literal, now(), gen_random_uuid(), "
         "true, false, null)"},
     {COLUMN("\"default\":\"(SELECT 1)\""), C0 ".default: (SELECT 1) not allowed"},
-    {COLUMN("\"default\":{\"a\":1}"), C0 ".default: {\"a\":1} not allowed"},
+    {COLUMN("\"default\":{\"b\":1000000,\"a\":[1,\"x\",null,true,0.5]}"),
+     C0 ".default: map[a:[1 x <nil> true 0.5] b:1e+06] not allowed"},
     {COLUMN("\"default\":[]"), C0 ".default: [] not allowed"},
     /* 6 */
     {COLUMN("\"visibility\":\"list\""), NULL},
+    {COLUMN("\"visibility\":\"<\\u0001\\n\\u2028\\u00e9\\\\\\\"\\u007f>\""),
+     C0 ": visibility \"<\\x01\\n\\u2028\xc3\xa9\\\\\\\"\\x7f>\" not allowed"},
     {COLUMN("\"visibility\":\"none\""),
      C0 ": visibility \"none\" not allowed (want table|modal|list|all)"},
     /* 7 */
@@ -250,7 +253,11 @@ static const struct {
      C0 ": validation: min 2 greater than max 1.5"},
     {COLUMN("\"validation\":{\"min\":9007199254740993,\"max\":9007199254740992}"),
      "min 9007199254740993 greater than max 9007199254740992"},
-    {COLUMN("\"validation\":{\"min\":1e100,\"max\":1}"), "greater than max"},
+    {COLUMN("\"validation\":{\"min\":1e100,\"max\":1}"), "min 1e+100 greater than max 1"},
+    {COLUMN("\"validation\":{\"min\":1234567.50,\"max\":-0.00001}"),
+     "min 1.2345675e+06 greater than max -1e-05"},
+    {COLUMN("\"validation\":{\"min\":999999,\"max\":10.0}"), "min 999999 greater than max 10"},
+    {COLUMN("\"validation\":{\"min\":0.0001,\"max\":0}"), "min 0.0001 greater than max 0"},
     {COLUMN("\"validation\":{\"custom\":\"email.basic\"}"), NULL},
     {COLUMN("\"validation\":{\"custom\":\"$org.tax_id_validator\"}"), NULL},
     {COLUMN("\"validation\":{\"custom\":\"email\"}"),

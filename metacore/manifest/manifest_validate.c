@@ -133,28 +133,23 @@ static bool is_one_of(mc_str s, const char *list)
     return false;
 }
 
-/* %q: quoted as Go prints it, near enough for names. */
 static const char *quoted(checker *c, mc_str s)
 {
-    mc_buf out;
-
-    mc_buf_init_arena(&out, c->scratch, 0);
-    mc_json_write_str(&out, s);
-    mc_buf_char(&out, '\0');
-    return mc_buf_failed(&out) ? "\"\"" : out.ptr;
+    return mc__quoted(c->scratch, s);
 }
 
-static const char *printed(checker *c, const mc_json *value)
+/* %g, unless two different numbers would look the same. */
+static const char *limit(checker *c, mc_str own, mc_str other)
 {
-    mc_buf out;
+    const mc_json a = {.kind = MC_JSON_NUMBER, .as.number = own};
+    const mc_json b = {.kind = MC_JSON_NUMBER, .as.number = other};
+    const char *text = mc__printed(c->scratch, &a);
 
-    mc_buf_init_arena(&out, c->scratch, 0);
-    if (value->kind == MC_JSON_STRING)
-        mc_buf_str(&out, value->as.string);
-    else
-        mc_json_write(&out, value);
-    mc_buf_char(&out, '\0');
-    return mc_buf_failed(&out) ? "" : out.ptr;
+    if (mc_str_eq(mc_z(text), mc_z(mc__printed(c->scratch, &b)))) {
+        text = mc_str_z(c->scratch, own);
+        return text ? text : "";
+    }
+    return text;
 }
 
 /* ---- rules 1 to 3: the addon itself ---- */
@@ -214,8 +209,8 @@ static void check_validation(checker *c, const mc_json *rule)
     if (regex.len && !mc__regex_compiles(regex, why))
         broken(c, ": validation: ", "regex %s does not compile: %s", quoted(c, regex), why);
     if (min && max && is_greater(c, min->as.number, max->as.number))
-        broken(c, ": validation: ", "min %.*s greater than max %.*s", MC_FMT(min->as.number),
-               MC_FMT(max->as.number));
+        broken(c, ": validation: ", "min %s greater than max %s",
+               limit(c, min->as.number, max->as.number), limit(c, max->as.number, min->as.number));
     if (custom.len && !is_custom(custom))
         broken(c, ": validation: ",
                "custom %s must be a dotted identifier (e.g. \"email.basic\") or an org reference "
@@ -239,7 +234,7 @@ static void check_column(checker *c, size_t i, size_t j, const mc_json *column)
         broken(c, ".default: ",
                "%s not allowed (use numeric, 'quoted' literal, now(), gen_random_uuid(), true, "
                "false, null)",
-               printed(c, fallback));
+               mc__printed(c->scratch, fallback));
     if (visibility.len && !is_one_of(visibility, "table|modal|list|all"))
         broken(c, ": ", "visibility %s not allowed (want table|modal|list|all)",
                quoted(c, visibility));
