@@ -47,6 +47,22 @@ static mc_code drop_column(mc__gate *g, mc_str table, const PgQuery__AlterTableC
     return rc == MC_OK ? mc__gate_emit(g, sql) : rc;
 }
 
+/* The store cannot change a column; a rule can hold it to the same. */
+static mc_code set_not_null(mc__gate *g, mc_str table, const PgQuery__AlterTableCmd *cmd)
+{
+    mc_str column;
+    mc_buf broken;
+    mc_code rc = mc__gate_column_name(g, cmd->name, &column);
+
+    if (rc != MC_OK || mc__gate_is_kernel_column(column))
+        return rc; /* what the kernel always writes is never null */
+    mc_buf_init_arena(&broken, g->arena, 0);
+    mc_buf_sql_ident(&broken, column);
+    mc_buf_lit(&broken, " IS NULL");
+    return mc__gate_rule(g, table, mc_str_printf(g->arena, "%.*s_not_null", MC_FMT(column)),
+                         mc_buf_get(&broken));
+}
+
 static mc_code alter_one(mc__gate *g, const PgQuery__AlterTableStmt *stmt,
                          const PgQuery__AlterTableCmd *cmd)
 {
@@ -67,6 +83,8 @@ static mc_code alter_one(mc__gate *g, const PgQuery__AlterTableStmt *stmt,
         return mc__gate_add_constraint(g, table, cmd->def->constraint);
     case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
         return mc__gate_drop_constraint(g, table, cmd->name);
+    case PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull:
+        return set_not_null(g, table, cmd);
     case PG_QUERY__ALTER_TABLE_TYPE__AT_EnableRowSecurity:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_ForceRowSecurity:
         return MC_OK; /* no statement of ours leaves out the organization */

@@ -169,6 +169,29 @@ static mc_code arguments(mc__gate *g, PgQuery__Node **args, size_t count, int de
     return rc;
 }
 
+/* now() AT TIME ZONE 'utc', and all else that is only now: times here are UTC anyway. */
+static bool is_now_elsewhere(const PgQuery__FuncCall *f, const char *name)
+{
+    static const char *const clocks[] = {"clock_timestamp", "statement_timestamp",
+                                         "transaction_timestamp"};
+    const PgQuery__Node *zone = f->n_args == 2 ? f->args[0] : NULL, *of = zone ? f->args[1] : NULL;
+    const char *inner = of && of->node_case == PG_QUERY__NODE__NODE_FUNC_CALL
+                            ? of->func_call->funcname[of->func_call->n_funcname - 1]->string->sval
+                            : "";
+
+    for (size_t i = 0; i < MC_LEN(clocks); i++) {
+        if (f->n_args == 0 && mc_str_eq(mc_z(name), mc_z(clocks[i])))
+            return true;
+    }
+    return mc_str_eq(mc_z(name), MC_STR("timezone")) && zone &&
+           zone->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+           zone->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL &&
+           mc_str_eq_nocase(mc_z(zone->a_const->sval->sval), MC_STR("utc")) &&
+           (mc_str_eq(mc_z(inner), MC_STR("now")) ||
+            (of->node_case == PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION &&
+             of->sqlvalue_function->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP));
+}
+
 static mc_code call(mc__gate *g, const PgQuery__FuncCall *f, int depth, mc_buf *out)
 {
     const char *name = f->n_funcname ? f->funcname[f->n_funcname - 1]->string->sval : "";
@@ -179,6 +202,10 @@ static mc_code call(mc__gate *g, const PgQuery__FuncCall *f, int depth, mc_buf *
     if (!is_plain || f->over || f->agg_filter || f->n_agg_order || f->agg_distinct || f->agg_star ||
         f->agg_within_group || f->func_variadic)
         return mc__gate_refuse(g, "the function call %.40s", name);
+    if (is_now_elsewhere(f, name)) {
+        mc_buf_lit(out, "now()");
+        return MC_OK;
+    }
     for (size_t i = 0; i < MC_LEN(functions); i++) {
         if (mc_str_eq(mc_z(name), mc_z(functions[i].name))) {
             mc_buf_str(out, mc_z(functions[i].own));

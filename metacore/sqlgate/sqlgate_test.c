@@ -211,6 +211,11 @@ static const struct {
      "EXCLUDED.code",
      "INSERT INTO \"addon_k.old\" (\"id\", \"code\") VALUES ('a', 'b') ON CONFLICT (\"id\") DO "
      "UPDATE SET \"code\" = excluded.\"code\";\n"},
+    {"now, wherever",
+     "CREATE TABLE t (a timestamptz DEFAULT (now() AT TIME ZONE 'utc'), b timestamp DEFAULT "
+     "timezone('UTC', CURRENT_TIMESTAMP), c timestamptz DEFAULT clock_timestamp())",
+     "CREATE TABLE " T " (\"a\" TEXT DEFAULT (now()), \"b\" TEXT DEFAULT (now()), \"c\" TEXT "
+     "DEFAULT (now()));\n"},
     {"text that only looks like more",
      "INSERT INTO t (a) VALUES ($$'; DROP TABLE users; --$$), "
      "(E'a\\'; COMMIT;'), (U&'\\0061')",
@@ -424,6 +429,10 @@ static const struct {
     {"CREATE TABLE t (a text DEFAULT set_config('a', 'b', false))", "the function set_config"},
     {"CREATE TABLE t (a text DEFAULT current_setting('a'))", "the function current_setting"},
     {"CREATE TABLE t (a text DEFAULT public.now())", "the function call now"},
+    {"CREATE TABLE t (a timestamptz DEFAULT (now() AT TIME ZONE 'America/Lima'))",
+     "the function timezone"},
+    {"CREATE TABLE t (a timestamptz DEFAULT timezone('utc', b), b timestamptz)",
+     "the function timezone"},
     {"CREATE TABLE t (a int DEFAULT nextval('s'))", "the function nextval"},
     {"CREATE TABLE t (a text DEFAULT load_extension('x'))", "the function load_extension"},
     {"CREATE TABLE t (a int CHECK (a > (SELECT 1)))", "an expression of a kind"},
@@ -673,6 +682,8 @@ static const struct {
      "'; INSERT INTO "
      "t (id) VALUES ('" B "') ON CONFLICT (id) DO UPDATE SET price = 7",
      MC_OK},
+    {"a column that became required",
+     "ALTER TABLE p ALTER COLUMN n SET NOT NULL; INSERT INTO p (n) VALUES (NULL)", MC_INVALID},
     {"a rule that was dropped",
      "ALTER TABLE t DROP CONSTRAINT cheap; INSERT INTO t (price) VALUES (1000)", MC_OK},
 };
