@@ -283,7 +283,20 @@ MC_API MC_MUST_USE mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, con
                                               mc_uuid id, mc_buf *out, mc_time *out_version,
                                               mc_err *err);
 
-/** GET, POST, PUT, PATCH, DELETE under /dynamic and /data; borrowed, for self's life. */
+/**
+ * Under /dynamic and, the same, under /data; borrowed, for self's life. Rows, besides lists and
+ * files:
+ *
+ *   POST   /:model                            a row
+ *   GET PUT PATCH DELETE /:model/:id          conditional by ETag; PATCH is a merge patch
+ *   POST   /:model/:id/restore                undoes a delete
+ *   GET POST /:model/:id/:relation            related rows; a child, or {"id"} or {"ids"} to link
+ *   GET DELETE /:model/:id/:relation/:other   one of them; unlinks it
+ *   POST   /:model/:id/action/:key            and /:model/action/:key of the whole model
+ *   POST   /batch                             up to MC_DYNAMIC_BATCH_MAX writes, all or nothing:
+ *     {"operations":[{"op":"create|update|delete|restore","model","id","data","if_match"}]}
+ *     where {"$ref":n} is the id of the row of operation n, before this one
+ */
 MC_API const mc_http_route *mc_dynamic_routes(mc_dynamic *self, size_t *out_count);
 
 MC_END_DECLS

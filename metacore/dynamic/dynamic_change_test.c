@@ -46,6 +46,14 @@ static mc_code create_and_fail(dynamic_fixture *f, mc_err *err)
     return mc_fail(err, MC_REJECTED, "no");
 }
 
+static mc_code delete_nothing(dynamic_fixture *f, mc_err *err)
+{
+    mc_uuid id = first;
+
+    id.bytes[0] ^= 1;
+    return mc_dynamic_delete(f->dynamic, &f->ctx, f->notes, id, NULL, NULL, err);
+}
+
 static mc_code keep_one_of_three(dynamic_fixture *f, mc_err *err)
 {
     mc_uuid id;
@@ -69,6 +77,10 @@ MC_TEST("what was taken back is never told")
     MC_REQUIRE(dynamic_setup(&f));
     MC_EXPECT_OK(dynamic_run(&f, create_two), &f.err);
     f.told[0] = '\0';
+    MC_CASE("what was never there");
+    MC_EXPECT_EQ(dynamic_run(&f, delete_nothing), MC_NOT_FOUND);
+    MC_EXPECT_Z(mc_z(f.told), "");
+    MC_CASE("what failed afterwards");
     MC_EXPECT_EQ(dynamic_run(&f, create_and_fail), MC_REJECTED);
     MC_EXPECT_Z(mc_z(f.told), "");
     MC_EXPECT_OK(dynamic_run(&f, keep_one_of_three), &f.err);

@@ -38,6 +38,7 @@ typedef struct mc__kept {
 struct mc_dynamic {
     mc_dynamic_config config;
     mc_db_dialect dialect;
+    mc_model *users; /* what relations to the kernel's own people show; not in the registry */
     mc__hook hooks[MC__HOOKS_MAX];
     size_t hook_count;
     mc_http_route routes[MC__ROUTES_MAX];

@@ -110,6 +110,16 @@ static mc_code check_capabilities(mc_dynamic *self, mc_ctx *ctx, const mc__relat
                        : rc;
 }
 
+/* A model, or the kernel's own people where no model is called so. */
+static mc_code find_target(mc_dynamic *self, mc_ctx *ctx, mc_str key, const mc_model **out,
+                           mc_err *err)
+{
+    if (!mc_str_eq(key, self->users->key) || mc_models_find(self->config.models, key))
+        return mc__dynamic_find(self, ctx, key, out, err);
+    *out = self->users;
+    return MC_OK;
+}
+
 mc_code mc__relation_open(mc_http_req *req, mc_dynamic *self, bool is_write, mc__relation *out,
                           mc_err *err)
 {
@@ -128,7 +138,7 @@ mc_code mc__relation_open(mc_http_req *req, mc_dynamic *self, bool is_write, mc_
     def = find_def(relation.parent, relation.name);
     if (!def || !read_kind(def->kind, &relation.kind))
         return mc_fail(err, MC_NOT_FOUND, "relation not found");
-    rc = mc__dynamic_find(self, ctx, def->through, &relation.target, err);
+    rc = find_target(self, ctx, def->through, &relation.target, err);
     if (rc == MC_OK)
         rc = check_capabilities(self, ctx, &relation, is_write, err);
     if (rc == MC_OK)

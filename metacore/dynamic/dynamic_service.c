@@ -8,7 +8,9 @@
 
 mc_code mc_dynamic_new(const mc_dynamic_config *config, mc_dynamic **out, mc_err *err)
 {
+    mc_model_def users = mc_model_users_def();
     mc_dynamic *self;
+    mc_code rc;
 
     if (!config->db || !config->models || !config->check)
         return mc_fail(err, MC_INVALID, "dynamic: db, models and check are required");
@@ -19,6 +21,11 @@ mc_code mc_dynamic_new(const mc_dynamic_config *config, mc_dynamic **out, mc_err
     self->dialect = mc_db_dialect_of(config->db);
     mc_mutex_init(&self->mu);
     mc__dynamic_add_routes(self);
+    rc = mc_model_new(&users, self->dialect, &self->users, err);
+    if (rc != MC_OK) {
+        mc_dynamic_free(self);
+        return rc;
+    }
     *out = self;
     return MC_OK;
 }
@@ -28,6 +35,7 @@ void mc_dynamic_free(mc_dynamic *self)
     if (!self)
         return;
     mc__kept_free(self);
+    mc_model_free(self->users);
     mc_mutex_deinit(&self->mu);
     free(self);
 }

@@ -192,6 +192,10 @@ MC_API const mc_column *mc_model_label_column(const mc_model *model);
 /** Characters matched by rules.regex, under a match limit; false also when the limit was hit. */
 MC_API bool mc_column_regex_matches(const mc_column *column, mc_str text);
 
+/** The kernel's own table of people as a model: what others of their organization may see of them,
+ *  and nothing else. It is nobody's to write through. */
+MC_API mc_model_def mc_model_users_def(void);
+
 /* ---- pivots: the table between two models, for many_to_many ---- */
 
 /**

@@ -3,23 +3,9 @@
 
 #include <stdlib.h>
 
-/* The kernel's own table as a model, with what a picker shows and nothing else. */
 static mc_code build_users(mc_options *self, mc_err *err)
 {
-    static const mc_column_def columns[] = {
-        {.name = MC_STR_INIT("name"), .type = MC_STR_INIT("string"), .searchable = true},
-        {.name = MC_STR_INIT("email"),
-         .type = MC_STR_INIT("string"),
-         .searchable = true,
-         .unique = true},
-        {.name = MC_STR_INIT("role"), .type = MC_STR_INIT("string")},
-        {.name = MC_STR_INIT("avatar"), .type = MC_STR_INIT("string")},
-    };
-    mc_model_def def = {.key = MC_STR("users"),
-                        .table = MC_STR("users"),
-                        .soft_delete = true,
-                        .columns = columns,
-                        .column_count = MC_LEN(columns)};
+    mc_model_def def = mc_model_users_def();
 
     return mc_model_new(&def, self->config.dialect, &self->users, err);
 }

@@ -180,6 +180,31 @@ MC_TEST("rows are linked and unlinked, as often as one likes, through either kin
     workshop_close(&w);
 }
 
+MC_TEST("people are related like rows, and show what others may see of them")
+{
+    char me[40], them[40], project[40];
+    workshop w;
+
+    MC_REQUIRE(workshop_open(&w));
+    MC_EXPECT_EQ(mc_client_call(&w.mine, "GET", "/api/auth/me", NULL), 200);
+    (void)snprintf(me, sizeof(me), "%.*s", MC_FMT(mc_client_field(&w.mine, "id")));
+    MC_EXPECT_EQ(mc_client_call(&w.theirs, "GET", "/api/auth/me", NULL), 200);
+    (void)snprintf(them, sizeof(them), "%.*s", MC_FMT(mc_client_field(&w.theirs, "id")));
+    MC_REQUIRE(workshop_make(&w.mine, "projects",
+                             text_of("{\"name\":\"Roof\",\"lead_id\":\"%s\"}", me), project));
+    MC_EXPECT_EQ(call(&w.mine, "GET", project, "lead", NULL), 200);
+    MC_EXPECT_Z(mc_client_field(&w.mine, "email"), "me@example.com");
+    MC_EXPECT(mc_str_find(w.mine.body, MC_STR("password")) == w.mine.body.len);
+    MC_EXPECT_EQ(call(&w.mine, "POST", project, "watchers", text_of("{\"id\":\"%s\"}", me)), 200);
+    expect_total(&w.mine, project, "watchers", "1");
+    MC_EXPECT_Z(mc_client_field(&w.mine, "name"), "Mine");
+    MC_CASE("but only one's own");
+    MC_EXPECT_EQ(call(&w.mine, "POST", project, "watchers", text_of("{\"id\":\"%s\"}", them)), 404);
+    MC_CASE("and not as a model");
+    MC_EXPECT_EQ(mc_client_call(&w.mine, "GET", "/api/dynamic/users", NULL), 404);
+    workshop_close(&w);
+}
+
 static const struct {
     const char *name, *method, *rest, *body; /* %s: a tag of mine */
     int status;
