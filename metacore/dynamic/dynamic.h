@@ -27,7 +27,6 @@
 MC_BEGIN_DECLS
 
 #define MC_DYNAMIC_BATCH_MAX 100 /* operations */
-#define MC_DYNAMIC_EXPORT_ROWS_MAX 100000
 #define MC_DYNAMIC_IMPORT_ROWS_MAX 10000
 #define MC_DYNAMIC_IMPORT_BYTES_MAX ((size_t)32 << 20)
 
@@ -101,6 +100,7 @@ typedef struct mc_dynamic_config {
      */
     void (*on_change)(void *user, const mc_dynamic_change *change);
     void *on_change_user;
+    mc_str temp_dir; /* for exports that are made before they are sent; empty: /tmp */
 } mc_dynamic_config;
 #define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
 

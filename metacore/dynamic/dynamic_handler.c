@@ -74,11 +74,11 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     {.method = "GET", .pattern = base "/:model", .run = MC_HTTP_READ, .handle = list},             \
         {.method = "GET",                                                                          \
          .pattern = base "/:model/export",                                                         \
-         .run = MC_HTTP_POOL,                                                                      \
-         .handle = mc__export},                                                                    \
+         .run = MC_HTTP_LONG,                                                                      \
+         .handle = mc__export_handler},                                                            \
         {.method = "GET",                                                                          \
          .pattern = base "/:model/export/template",                                                \
-         .run = MC_HTTP_READ,                                                                      \
+         .run = MC_HTTP_LONG,                                                                      \
          .handle = mc__export_template},                                                           \
         {.method = "POST",                                                                         \
          .pattern = base "/:model/import",                                                         \

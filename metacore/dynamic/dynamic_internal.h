@@ -82,7 +82,7 @@ typedef struct mc__row_layout mc__row_layout;
 mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                            mc__row_layout **out, mc_err *err);
 /* The same for the columns named in fields ("a,b"; empty: all), id among them. INVALID: one that
- * is hidden or unknown. mc__row_cell and mc__row_version want a layout of all. */
+ * is hidden or unknown. mc__row_version wants a layout of all. */
 mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
                                mc__row_layout **out, mc_err *err);
 size_t mc__row_layout_column_count(const mc__row_layout *layout); /* of its SELECT */
@@ -94,8 +94,12 @@ void mc__value_write(mc_db_dialect dialect, const mc_column *column, mc_db_rows 
                      mc_buf *out);
 void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out);
 mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows);
-/* A cell as exports write it: the value's text, unquoted; empty for null. */
-mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column);
+/* Decimals of a store that pads ("1.5000") without the zeros. */
+void mc__decimal_write(mc_buf *out, mc_str text);
+/* dynamic_export_cell.c: a value as files hold it: its text, unquoted; nothing for null. at: in the
+ * SELECT. */
+void mc__cell_write(mc_db_dialect dialect, mc_db_rows *rows, size_t at, const mc_column *column,
+                    mc_buf *out);
 
 /* dynamic_current.c */
 typedef struct mc__current {
@@ -227,7 +231,7 @@ bool mc__csv_next(mc__csv *self, mc_arena *arena, mc_str *cells, size_t max, siz
 void mc__csv_write(mc_buf *out, mc_str cell);
 
 /* dynamic_export.c, dynamic_import.c: handlers; user is the service */
-mc_code mc__export(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__export_handler(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);

@@ -178,7 +178,7 @@ mc_str mc__row_layout_columns(const mc__row_layout *layout)
 }
 
 /* Decimals of a store that pads ("1.5000") lose the zeros; SQLite's are canonical already. */
-static void write_decimal(mc_buf *out, mc_str text)
+void mc__decimal_write(mc_buf *out, mc_str text)
 {
     if (mc_str_find_char(text, 0, '.') < text.len) {
         while (text.len && text.ptr[text.len - 1] == '0')
@@ -236,7 +236,7 @@ static void write_text(mc_db_dialect dialect, const mc_column *column, mc_db_row
         write_quoted(out, text);
         break;
     case MC_COL_DECIMAL:
-        write_decimal(out, text);
+        mc__decimal_write(out, text);
         break;
     case MC_COL_TIMESTAMP:
         write_time(dialect, rows, at, text, out);
@@ -323,15 +323,4 @@ void mc__row_write(const mc__row_layout *layout, mc_db_rows *rows, mc_buf *out)
 mc_time mc__row_version(const mc__row_layout *layout, mc_db_rows *rows)
 {
     return mc_db_col_time(rows, layout->updated_at);
-}
-
-mc_str mc__row_cell(const mc__row_layout *layout, mc_db_rows *rows, const mc_column *column)
-{
-    size_t at = (size_t)(column - layout->model->columns);
-
-    if (mc_db_col_is_null(rows, at))
-        return MC_STR("");
-    if (column->type == MC_COL_BOOL)
-        return mc_db_col_bool(rows, at) ? MC_STR("true") : MC_STR("false");
-    return mc_db_col_text(rows, at);
 }

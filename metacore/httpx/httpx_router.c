@@ -199,7 +199,7 @@ mc_code mc_http_router_add(mc_http_router *router, mc_str prefix, const mc_http_
     mc_code rc;
 
     if (method == METHOD_COUNT || !route->handle || route->run < MC_HTTP_READ ||
-        route->run > MC_HTTP_POOL || !route->pattern || route->pattern[0] != '/')
+        route->run > MC_HTTP_LONG || !route->pattern || route->pattern[0] != '/')
         return mc_fail(err, MC_INVALID, "httpx: malformed route \"%s\"",
                        route->pattern ? route->pattern : "");
     end = mc_arena_object(router->arena, leaf);

@@ -81,6 +81,51 @@ static mc_str header(mc_str head, const char *name)
     return MC_STR("");
 }
 
+/* Takes the chunks' frames out of bytes, in place; false when they do not end. */
+static bool join_chunks(char *bytes, size_t len, mc_str *out)
+{
+    size_t at = 0, joined = 0;
+
+    for (;;) {
+        char *end = NULL;
+        unsigned long size;
+
+        if (at >= len)
+            return false;
+        size = strtoul(bytes + at, &end, 16);
+        at = (size_t)(end - bytes) + 2;
+        if (at > len || size > len - at)
+            return false;
+        memmove(bytes + joined, bytes + at, size);
+        joined += size;
+        at += size + 2;
+        if (size == 0)
+            break;
+    }
+    *out = mc_str_of(bytes, joined);
+    return true;
+}
+
+/* got bytes are there, the first head_len of them the head. */
+static int read_chunks(mc_client *self, size_t got, size_t head_len)
+{
+    static const mc_str last = MC_STR_INIT("\r\n0\r\n\r\n");
+
+    while (!mc_str_ends_with(mc_str_of(self->answer, got), last)) {
+        ssize_t n = got < MC_CLIENT_ANSWER_MAX - 1
+                        ? recv(self->fd, self->answer + got, MC_CLIENT_ANSWER_MAX - 1 - got, 0)
+                        : 0;
+
+        if (n <= 0)
+            return 0;
+        got += (size_t)n;
+    }
+    self->answer[got] = '\0';
+    if (!join_chunks(self->answer + head_len, got - head_len, &self->body))
+        return 0;
+    return (int)strtol(self->answer + 9, NULL, 10);
+}
+
 static int read_answer(mc_client *self, bool is_head_request)
 {
     size_t got = 0, head_len = 0;
@@ -106,6 +151,8 @@ static int read_answer(mc_client *self, bool is_head_request)
             is_headed = true;
             head_len = end + 4;
             self->head = mc_str_slice(all, 0, end);
+            if (!is_head_request && header(self->head, "transfer-encoding").len)
+                return read_chunks(self, got, head_len);
             length = header(self->head, "content-length");
             if (!is_head_request && length.len &&
                 !mc_str_u64(length, 0, MC_CLIENT_ANSWER_MAX, &body_len))

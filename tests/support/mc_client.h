@@ -5,8 +5,8 @@
 /**
  * mc_client: a blocking HTTP/1.1 client and a runner of the metacore binary, for end-to-end tests.
  *
- * It trusts the server it talks to: lengths come from Content-Length, and an answer that does not
- * fit its buffer is a failure.
+ * It trusts the server it talks to: lengths come from Content-Length or chunks, and an answer that
+ * does not fit its buffer, or breaks off, is a failure.
  *
  * Threads: a client is one thread at a time.
  */
