@@ -129,6 +129,15 @@ void mc_db_conn_set_budget(mc_db_conn *conn, int64_t budget_us)
     conn->vt->set_budget(conn, budget_us);
 }
 
+void mc_db_conn_set_scanning(mc_db_conn *conn)
+{
+    mc_err ignored;
+
+    if (mc_db_conn_dialect(conn) == MC_DB_SQLITE) /* refused, it only costs memory */
+        MC_IGNORE(mc_db_exec_script(conn, MC_STR("PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;"),
+                                    &ignored));
+}
+
 /* ---- statements ---- */
 
 mc_code mc_db_query(mc_db_conn *conn, mc_str sql, const mc_db_value *args, size_t arg_count,

@@ -192,6 +192,12 @@ MC_API void mc_db_reader_close(mc_db_conn *conn);
 /** Statements begun from now on fail with MC_INTERRUPTED after budget_us (0: no budget). */
 MC_API void mc_db_conn_set_budget(mc_db_conn *conn, int64_t budget_us);
 
+/**
+ * conn is for reading whole tables: what it reads is not mapped, and what it sorts goes to files,
+ * so that neither counts as the process's memory. SQLite's; on PostgreSQL nothing.
+ */
+MC_API void mc_db_conn_set_scanning(mc_db_conn *conn);
+
 /* ---- transactions on a connection ---- */
 
 /** BEGIN, or a SAVEPOINT when one is open already; ends with exactly one commit or rollback. */

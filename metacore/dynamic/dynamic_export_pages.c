@@ -4,8 +4,8 @@
 
 #include "metacore/base/time.h"
 
-#define PAGE_ROWS 20000
-#define PAGE_US 2000000 /* a page that is read for longer ends early */
+/* Where every page means sorting all rows again, one is read for as long as this. */
+#define SORTED_PAGE_US 30000000
 #define SCRATCH_BYTES ((size_t)8 << 20)
 
 typedef struct pager {
@@ -34,11 +34,9 @@ static bool is_indexed(const mc_column *sort)
 
 static bool is_page_over(const pager *p, int64_t count, int64_t started_us)
 {
-    if (count == PAGE_ROWS)
-        return true;
     if (p->is_cheap)
         return p->is_full && p->is_full(p->user);
-    return count % 256 == 0 && now_us() - started_us > PAGE_US;
+    return count % 256 == 0 && now_us() - started_us > SORTED_PAGE_US;
 }
 
 /* Where the next page begins: after this row by its keys, or else so many rows on. */
@@ -59,26 +57,45 @@ static void cut(pager *p, const mc_query_plan *plan, mc_db_rows *rows, int64_t c
     p->offset = 0;
 }
 
+/* Without LIMIT: with one SQLite keeps what it sorts in a tree, which is many times slower. */
+static void write_select(const pager *p, const mc_query_plan *plan, mc_buf *out)
+{
+    const mc_query_part *part = &plan->parts[p->part];
+
+    mc_buf_lit(out, "SELECT ");
+    mc_buf_str(out, p->export->select);
+    mc_buf_lit(out, ", ");
+    mc_buf_str(out, plan->keys);
+    mc_buf_lit(out, " FROM ");
+    mc_buf_str(out, p->export->model->physical);
+    mc_buf_lit(out, " WHERE ");
+    mc_buf_str(out, part->where);
+    mc_buf_lit(out, " ORDER BY ");
+    mc_buf_str(out, part->order);
+}
+
 static mc_code read_part(pager *p, const mc_query_plan *plan, mc_err *err)
 {
-    mc_query_part part = plan->parts[p->part];
-    int64_t count = 0, started_us = now_us();
+    const mc_query_part *part = &plan->parts[p->part];
+    int64_t count = 0, skip = p->offset, started_us = 0;
     mc_db_rows rows;
     mc_code rc, end_rc;
     mc_buf sql;
 
-    part.args[part.arg_count] = mc_db_int(PAGE_ROWS);
-    part.args[part.arg_count + 1] = mc_db_int(p->offset);
     mc_buf_init_arena(&sql, p->ctx.arena, 0);
-    mc_query_write_part(&p->export->query, plan, p->part, p->export->select, &sql);
+    write_select(p, plan, &sql);
     rc = mc_buf_check(&sql, "export", err);
     if (rc == MC_OK)
-        rc = mc_db_query(p->ctx.conn, mc_buf_get(&sql), part.args, part.arg_count + 2, &rows, err);
+        rc = mc_db_query(p->ctx.conn, mc_buf_get(&sql), part->args, part->arg_count, &rows, err);
     if (rc != MC_OK)
         return rc;
     while (rc == MC_OK && !p->is_cut && mc_db_rows_next(&rows)) {
+        if (skip-- > 0)
+            continue;
+        if (count++ == 0)
+            started_us = now_us(); /* sorting comes before the first row */
         rc = p->row(p->user, &rows, err);
-        if (rc == MC_OK && is_page_over(p, ++count, started_us))
+        if (rc == MC_OK && is_page_over(p, count, started_us))
             cut(p, plan, &rows, count);
     }
     end_rc = mc_db_rows_finish(&rows, rc == MC_OK ? err : NULL);

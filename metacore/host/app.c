@@ -187,8 +187,7 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
         &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models,
                              .check = check_permission, .check_user = app->permission,
                              .is_visible = mc__host_is_visible, .is_visible_user = app->host,
-                             .clock = app->config.clock,
-                            .temp_dir = mc_z(app->dir.path)},
+                             .clock = app->config.clock, .temp_dir = mc_z(app->dir.path)},
         &app->dynamic, err);
 }
 

@@ -176,8 +176,11 @@ mc_code mc__work_run(mc__work *w)
 {
     mc_code rc = MC_OK;
 
-    if (!worker_conn)
+    if (!worker_conn) {
         rc = mc_db_reader_open(w->self->config.db, &worker_conn, &w->err);
+        if (rc == MC_OK && w->req.match.route->run == MC_HTTP_LONG)
+            mc_db_conn_set_scanning(worker_conn); /* a thread of the long pool runs nothing else */
+    }
     if (rc != MC_OK)
         return rc;
     w->req.ctx.conn = worker_conn;
