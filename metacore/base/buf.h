@@ -71,7 +71,7 @@ static inline void mc_buf_bytes(mc_buf *buf, const void *ptr, size_t len)
 
     if (!room && len > 0)
         room = mc_buf_reserve(buf, len);
-    if (!room)
+    if (!room || len == 0) /* ptr may be NULL then */
         return;
     memcpy(room, ptr, len);
     buf->len += len;

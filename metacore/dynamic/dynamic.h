@@ -27,8 +27,10 @@
 MC_BEGIN_DECLS
 
 #define MC_DYNAMIC_BATCH_MAX 100 /* operations */
-#define MC_DYNAMIC_IMPORT_ROWS_MAX 10000
-#define MC_DYNAMIC_IMPORT_BYTES_MAX ((size_t)32 << 20)
+#define MC_DYNAMIC_IMPORT_ROWS_MAX 1000000
+#define MC_DYNAMIC_IMPORT_ALL_MAX 10000   /* rows in one transaction: nobody else writes in it */
+#define MC_DYNAMIC_IMPORT_ERRORS_MAX 1000 /* that are shown; all are counted */
+#define MC_DYNAMIC_IMPORT_BYTES_MAX ((size_t)256 << 20)
 
 typedef struct mc_dynamic mc_dynamic;
 

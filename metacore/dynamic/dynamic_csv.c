@@ -3,6 +3,31 @@
 #include "metacore/dynamic/dynamic_internal.h"
 
 #define CELL_BYTES_MAX ((size_t)1 << 20)
+#define HEADER_BYTES_MAX ((size_t)64 << 10)
+
+/* What parts the first line's cells: a comma, or where it has none a semicolon or a tab, which
+ * spreadsheets write where the comma is the decimal point. */
+static char find_separator(mc_str text)
+{
+    size_t semicolons = 0, tabs = 0;
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted)
+            continue;
+        else if (c == ',')
+            return ',';
+        else if (c == '\n' || c == '\r')
+            break;
+        semicolons += c == ';';
+        tabs += c == '\t';
+    }
+    return semicolons ? ';' : tabs ? '\t' : ',';
+}
 
 void mc__csv_init(mc__csv *self, mc_str text)
 {
@@ -10,6 +35,7 @@ void mc__csv_init(mc__csv *self, mc_str text)
 
     self->text = text;
     self->at = mc_str_starts_with(text, bom) ? bom.len : 0;
+    self->separator = find_separator(mc_str_slice(text, self->at, self->at + HEADER_BYTES_MAX));
 }
 
 static char peek(const mc__csv *self)
@@ -57,7 +83,7 @@ static mc_code bare_cell(mc__csv *self, mc_str *out, mc_err *err)
 {
     size_t from = self->at;
 
-    while (!is_line_end(self) && peek(self) != ',') {
+    while (!is_line_end(self) && peek(self) != self->separator) {
         if (peek(self) == '"')
             return mc_fail(err, MC_INVALID, "csv decode: a quote inside a bare cell");
         self->at++;
@@ -95,7 +121,7 @@ bool mc__csv_next(mc__csv *self, mc_arena *arena, mc_str *cells, size_t max, siz
         count++;
         if (is_line_end(self))
             break;
-        if (peek(self) != ',') {
+        if (peek(self) != self->separator) {
             rc = mc_fail(err, MC_INVALID, "csv decode: text after a quoted cell");
             break;
         }

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 mc_buf_char(&out, ',');
             mc__csv_write(&out, cells[i]);
         }
-        second = (mc__csv){mc_buf_get(&out), 0};
+        second = (mc__csv){mc_buf_get(&out), 0, ','};
         if (!mc_buf_failed(&out) && count > 0 && out.len > 0 &&
             mc__csv_next(&second, arena, again, MC_LEN(again), &again_count, &err, &rc) &&
             (again_count != count || !mc_str_eq(again[0], cells[0])))

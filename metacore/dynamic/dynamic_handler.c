@@ -82,12 +82,14 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
          .handle = mc__export_template},                                                           \
         {.method = "POST",                                                                         \
          .pattern = base "/:model/import",                                                         \
-         .run = MC_HTTP_POOL,                                                                      \
-         .handle = mc__import,                                                                     \
+         .run = MC_HTTP_LONG,                                                                      \
+         .flags = MC_HTTP_BODY_FILE,                                                               \
+         .handle = mc__import_handler,                                                             \
          .max_body_bytes = MC_DYNAMIC_IMPORT_BYTES_MAX},                                           \
         {.method = "POST",                                                                         \
          .pattern = base "/:model/import/validate",                                                \
-         .run = MC_HTTP_POOL,                                                                      \
+         .run = MC_HTTP_LONG,                                                                      \
+         .flags = MC_HTTP_BODY_FILE,                                                               \
          .handle = mc__import_validate,                                                            \
          .max_body_bytes = MC_DYNAMIC_IMPORT_BYTES_MAX},                                           \
     {                                                                                              \

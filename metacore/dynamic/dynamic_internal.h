@@ -221,8 +221,9 @@ mc_code mc__run_hooks(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_d
 typedef struct mc__csv {
     mc_str text;
     size_t at;
+    char separator;
 } mc__csv;
-/* Skips a byte order mark. */
+/* Skips a byte order mark; the first line tells the separator. */
 void mc__csv_init(mc__csv *self, mc_str text);
 /* One record's cells into cells (in arena when quoted); false at the end. INVALID by err. */
 bool mc__csv_next(mc__csv *self, mc_arena *arena, mc_str *cells, size_t max, size_t *out_count,
@@ -233,7 +234,7 @@ void mc__csv_write(mc_buf *out, mc_str cell);
 /* dynamic_export.c, dynamic_import.c: handlers; user is the service */
 mc_code mc__export_handler(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
-mc_code mc__import(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+mc_code mc__import_handler(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 mc_code mc__import_validate(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 /* dynamic_write_handler.c */
 /* Nobody is told first, whatever else is wrong with the request. */
