@@ -9,6 +9,7 @@
 #include "metacore/host/host.h"
 #include "metacore/metadata/metadata.h"
 #include "metacore/options/options.h"
+#include "metacore/storage/files.h"
 
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
@@ -25,6 +26,8 @@ struct mc_app {
     mc_metadata *metadata;
     mc_dynamic *dynamic;
     mc_options *options;
+    mc_storage storage;
+    mc_files *files;
     mc_http_router *router;
     mc_http_cors cors;
     mc_executor *executor;
@@ -47,6 +50,10 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
 /* A new organization, in its transaction: what every organization gets. */
 mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                                 mc_err *err);
+
+/* app_files.c */
+mc_code mc__app_files_new(mc_app *app, mc_err *err);
+void mc__app_files_free(mc_app *app);
 
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);

@@ -66,6 +66,18 @@ void mc__work_finish(mc__work *w, mc_code rc)
 
 /* ---- the parts of a request ---- */
 
+/* Whether a token was sent at all, wherever the route takes one from. */
+static bool has_token(mc_http_req *req)
+{
+    mc_err ignored;
+
+    if (mc_http_header(req, MC_STR("authorization")).len > 0)
+        return true;
+    return (req->match.route->flags & MC_HTTP_QUERY_TOKEN) &&
+           mc_http_query_parse(req, &ignored) == MC_OK &&
+           mc_http_query(req, MC_STR("token")).len > 0;
+}
+
 /* Who asks and in which language; needs ctx.conn for what no cache holds. */
 static mc_code identify(work *w)
 {
@@ -74,6 +86,8 @@ static mc_code identify(work *w)
     w->req.ctx.lang =
         mc_i18n_negotiate(w->self->config.i18n, mc_http_header(&w->req, MC_STR("accept-language")));
     if (route && (route->flags & (MC_HTTP_PUBLIC | MC_HTTP_LOCAL)))
+        return MC_OK;
+    if (route && (route->flags & MC_HTTP_OPTIONAL) && !has_token(&w->req))
         return MC_OK;
     return mc_auth_authenticate(w->self->config.auth, &w->req, &w->err);
 }

@@ -59,8 +59,10 @@ enum {
     MC_HTTP_LOCAL = 1 << 3,       /* only through the unix socket; elsewhere it does not exist */
     MC_HTTP_QUERY_TOKEN = 1 << 4, /* "?token=" counts too: WebSockets and downloads, which cannot
                                      set a header */
-    MC_HTTP_BODY_FILE = 1 << 5    /* the body comes in a file (mc_http_body_open); strangers are
+    MC_HTTP_BODY_FILE = 1 << 5,   /* the body comes in a file (mc_http_body_open); strangers are
                                      refused before it is read */
+    MC_HTTP_OPTIONAL = 1 << 6     /* no token needed, but one that is sent must be good: the handler
+                                     asks mc_ctx_is_anonymous */
 };
 
 typedef mc_code (*mc_http_fn)(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
@@ -293,6 +295,25 @@ MC_API bool mc_http_etag_matches(mc_str list, mc_str etag, bool is_weak);
 MC_API bool mc_http_not_modified(const mc_http_req *req, mc_http_res *res, mc_str etag);
 /** If-Match holds, or was not sent. Errors: PRECONDITION. */
 MC_API MC_MUST_USE mc_code mc_http_check_if_match(const mc_http_req *req, mc_str etag, mc_err *err);
+
+/* ---- parts of a resource (RFC 9110 section 14) ---- */
+
+typedef struct mc_http_range {
+    uint64_t first;
+    uint64_t length;
+} mc_http_range;
+
+typedef enum mc_http_range_kind {
+    MC_HTTP_RANGE_WHOLE,        /* none was asked for, or nothing that is understood: 200 */
+    MC_HTTP_RANGE_PART,         /* 206 */
+    MC_HTTP_RANGE_UNSATISFIABLE /* 416 */
+} mc_http_range_kind;
+
+/** One byte range of a resource of size; several at once are answered with the whole. */
+MC_API mc_http_range_kind mc_http_range_parse(mc_str header, uint64_t size, mc_http_range *out);
+/** What req asks for: its Range, unless If-Range names another version than etag. */
+MC_API mc_http_range_kind mc_http_range_of(const mc_http_req *req, uint64_t size, mc_str etag,
+                                           mc_http_range *out);
 
 /* ---- pages of other origins (Fetch standard, section 3.2) ---- */
 
