@@ -220,6 +220,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_files_new(app, err);
     if (rc == MC_OK)
+        rc = mc__app_notifications_new(app, err);
+    if (rc == MC_OK)
         rc = mc_http_router_new(&app->router, err);
     return rc == MC_OK ? mc__app_mount(app, err) : rc;
 }
@@ -265,6 +267,7 @@ void mc_app_free(mc_app *app)
     mc_executor_free(app->executor);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
+    mc_notifications_free(app->notifications);
     mc__app_files_free(app);
     mc_options_free(app->options);
     mc_dynamic_free(app->dynamic);

@@ -8,6 +8,7 @@
 #include "metacore/host/executor.h"
 #include "metacore/host/host.h"
 #include "metacore/metadata/metadata.h"
+#include "metacore/notifications/notifications.h"
 #include "metacore/options/options.h"
 #include "metacore/storage/files.h"
 
@@ -28,6 +29,7 @@ struct mc_app {
     mc_options *options;
     mc_storage storage;
     mc_files *files;
+    mc_notifications *notifications;
     mc_http_router *router;
     mc_http_cors cors;
     mc_executor *executor;
@@ -50,6 +52,9 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
 /* A new organization, in its transaction: what every organization gets. */
 mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                                 mc_err *err);
+
+/* app_notifications.c */
+mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
 
 /* app_files.c */
 mc_code mc__app_files_new(mc_app *app, mc_err *err);

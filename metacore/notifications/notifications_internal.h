@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_NOTIFICATIONS_NOTIFICATIONS_INTERNAL_H
+#define METACORE_NOTIFICATIONS_NOTIFICATIONS_INTERNAL_H
+
+#include "metacore/notifications/notifications.h"
+
+#define MC__NOTIFICATIONS_ROUTES 5
+
+struct mc_notifications {
+    mc_notifications_config config;
+    mc_http_route routes[MC__NOTIFICATIONS_ROUTES];
+};
+
+/* The columns of a SELECT whose rows mc__notification_write writes. */
+#define MC__NOTIFICATION_COLUMNS                                                                   \
+    "id, title, message, type, is_read, created_at, link, icon, image, metadata, read_at"
+void mc__notification_write(mc_db_rows *rows, mc_buf *out);
+
+void mc__notifications_add_routes(mc_notifications *self);
+
+#endif
