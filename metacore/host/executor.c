@@ -50,6 +50,25 @@ static void answer(work *w)
     mc_exchange_answer(w->x, &out);
 }
 
+/* The envelope, in the reader's language where there is a text for it. */
+static void write_error(mc__work *w)
+{
+    mc_str vary = mc_http_res_get_header(&w->res, MC_STR("Vary"));
+    mc_err said = w->err; /* what is logged stays as it was said */
+    bool is_translated = mc__work_translate(w);
+
+    mc_http_error(&w->res, &w->req.ctx, &w->err);
+    w->err = said;
+    if (!is_translated)
+        return;
+    mc_http_res_header(&w->res, MC_STR("Content-Language"), w->req.ctx.lang);
+    if (mc_str_find(vary, MC_STR("Accept-Language")) == vary.len)
+        mc_http_res_header(
+            &w->res, MC_STR("Vary"),
+            vary.len ? mc_str_printf(w->req.ctx.arena, "%.*s, Accept-Language", MC_FMT(vary))
+                     : MC_STR("Accept-Language"));
+}
+
 void mc__work_finish(mc__work *w, mc_code rc)
 {
     w->req.ctx.conn = NULL;
@@ -59,7 +78,7 @@ void mc__work_finish(mc__work *w, mc_code rc)
         rc = mc_http_res_finish(&w->res, &w->err);
     if (rc != MC_OK) {
         w->err.code = rc;
-        mc_http_error(&w->res, &w->req.ctx, &w->err);
+        write_error(w);
     }
     answer(w);
 }

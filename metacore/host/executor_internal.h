@@ -59,6 +59,9 @@ mc_code mc__work_prepare(mc__work *w);
 mc_code mc__work_run(mc__work *w);
 void mc__worker_stop(void *user);
 
+/* executor_language.c: w's error and its fields into the request's language; whether any was. */
+bool mc__work_translate(mc__work *w);
+
 /* executor_long.c */
 mc_code mc__long_new(mc_executor *self, mc_err *err);
 void mc__long_free(mc_executor *self);
