@@ -62,7 +62,8 @@ typedef struct mc_dynamic_change {
     mc_dynamic_action action;
     mc_uuid actor_id;
     mc_time at;
-    const mc_str *fields; /* of an update: the columns that have another value now */
+    const mc_str *fields; /* of an update: the columns that have another value now; or the relation
+                             that was linked or unlinked, which leaves the row as it was */
     size_t field_count;
 } mc_dynamic_change;
 
@@ -94,7 +95,7 @@ typedef struct mc_dynamic_config {
     mc_clock clock;
     /**
      * Told of every row that was written, once, after its commit and before anybody is answered;
-     * of what was rolled back never. NULL: nobody listens.
+     * of what was rolled back never, nor of rows of internal models. NULL: nobody listens.
      *
      * In the order of the commits, and within one in the order of the writes. (On PostgreSQL
      * writers commit beside each other: the order holds within a transaction only.) It runs on the

@@ -26,7 +26,7 @@ static void tell(mc_db_hook *hook)
 
     /* First the totals: whoever is told now and asks again is not given an old one. */
     mc__generation_raise(pending->self, pending->change.org_id, pending->change.model);
-    if (config->on_change)
+    if (config->on_change && !pending->change.model->is_internal)
         config->on_change(config->on_change_user, &pending->change);
 }
 

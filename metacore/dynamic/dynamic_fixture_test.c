@@ -20,7 +20,10 @@ static const mc_column_def columns[] = {
 
 static const char actions[] =
     "[{\"key\":\"run\",\"trigger\":{\"type\":\"wasm\",\"export\":\"run\",\"run_in_tx\":true}},"
-    "{\"key\":\"ask\",\"trigger\":{\"type\":\"wasm\",\"export\":\"ask\"}}]";
+    "{\"key\":\"ask\",\"trigger\":{\"type\":\"wasm\",\"export\":\"ask\"}},"
+    "{\"key\":\"fill\",\"trigger\":{\"type\":\"noop\"},\"fields\":["
+    "{\"key\":\"number\",\"type\":\"text\",\"required\":true},"
+    "{\"name\":\"amount\",\"type\":\"number\"}]}]";
 
 static const mc_model_def notes = {
     .key = MC_STR_INIT("notes"),

@@ -60,11 +60,11 @@ static const char rows[] = "INSERT INTO clients (id, organization_id, name) VALU
                      "'2026-11-11', " ID(
                          1) ", 's', NULL),"
                             "(" MINE ", 'done', '12345678901234.5678', 2, 1, 1, "
-                                     "'2026-12-01T00:00:00.000000Z', "
+                            "'2026-12-01T00:00:00.000000Z', "
                             "'2025-01-01', " ID(
                                 2) ", 's', NULL),"
                                    "(" MINE ", 'a\"b', NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
-                                            "NULL, NULL),"
+                                   "NULL, NULL),"
                                    "(" MINE ", '', NULL, NULL, NULL, NULL, NULL, NULL, " ID(
                                        3) ", NULL, NULL),"
                                           "(" MINE ", 'open', '99', 99, 99, 1, NULL, NULL, " ID(
