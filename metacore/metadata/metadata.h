@@ -74,7 +74,8 @@ MC_API void mc_metadata_doc_unref(const mc_metadata_doc *doc);
  * The documents of a model in ctx->lang (empty: i18n's default).
  *
  * Errors  NOT_FOUND "metadata: model not found: <key>": also when the organization lacks it.
- *         FORBIDDEN: may not read it.
+ *         FORBIDDEN: may not read it (modal; the table of such a model is one without columns,
+ *         so that a browser asks for the rows and shows that they are refused).
  */
 MC_API MC_MUST_USE mc_code mc_metadata_load_table(mc_metadata *self, mc_ctx *ctx, mc_str model_key,
                                                   const mc_metadata_doc **out, mc_err *err);

@@ -136,7 +136,9 @@ MC_TEST("a model that the organization lacks does not exist for it")
     desk_close(&d);
 }
 
-MC_TEST("a model that the user may not read is refused, and left out of all")
+/* A browser that gets no table document shows a fault; with an empty one it asks for the rows, and
+ * says that they may not be read. */
+MC_TEST("a model that the user may not read has an empty table, no form, and is left out of all")
 {
     desk d;
 
@@ -144,6 +146,11 @@ MC_TEST("a model that the user may not read is refused, and left out of all")
                   &d.err);
     MC_EXPECT_OK(desk_install(&d, two_models), &d.err);
     MC_EXPECT_EQ(get(&d, "/metadata/modal/a", "en", MC_STR("")).rc, MC_FORBIDDEN);
+    MC_EXPECT_EQ(get(&d, "/metadata/table/a", "en", MC_STR("")).rc, MC_OK);
+    MC_EXPECT_Z(desk_doc(&d, 't', "a"), "{\"columns\":[],\"actions\":[],\"hasActions\":false,"
+                                        "\"enableCRUDActions\":false,\"canExport\":false,"
+                                        "\"canImport\":false,\"canCreate\":false}");
+    MC_EXPECT_Z(desk_at(&d, desk_doc(&d, 't', "b"), "title"), "\"B\"");
     MC_EXPECT_Z(desk_at(&d, desk_doc(&d, 'a', ""), "tables.a"), "");
     MC_EXPECT_Z(desk_at(&d, desk_doc(&d, 'a', ""), "tables.b.title"), "\"B\"");
     desk_close(&d);
