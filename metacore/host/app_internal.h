@@ -63,6 +63,9 @@ void mc__app_files_free(mc_app *app);
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);
 
+/* app_session.c: /permissions/me and /push/public-key */
+mc_code mc__app_mount_session(mc_app *app, mc_err *err);
+
 /* app_demo.c: the demo organization and its owner, once */
 mc_code mc__app_demo(mc_app *app, mc_err *err);
 

@@ -93,6 +93,8 @@ MC_TEST("tokens that were tampered with, or come by the query, are refused")
         MC_EXPECT_EQ(mc_client_call(&client, "GET", "/API/No/Such", NULL), 401);
         MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api", NULL), 401);
         MC_EXPECT_EQ(mc_client_call(&client, "GET", "/apis", NULL), 404);
+        /* Pages ask for it before anybody signs in, and would sign out at a 401. */
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/push/public-key", NULL), 404);
     }
     MC_REQUIRE(mc_client_sign_in(&client, "owner@example.com", "metacore-demo") == 200);
     memcpy(good, client.token, sizeof(good));

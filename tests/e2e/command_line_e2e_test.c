@@ -129,6 +129,24 @@ MC_TEST("beside a running server commands take effect at once")
                      "--capability", "tickets.read"),
                  0);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 403);
+    MC_CASE("a page learns what it may offer, in the words of the browser");
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/permissions/me", NULL), 200);
+    MC_EXPECT_Z(client.body, "{\"data\":{\"permissions\":[],\"role\":\"agent\",\"is_admin\":false},"
+                             "\"success\":true}");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "add", "--data", data, "--org", "Demo", "--role", "agent",
+                     "--capability", "tickets.read"),
+                 0);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/permissions/me", NULL), 200);
+    MC_EXPECT_HAS(client.body, "[\"tickets.index\",\"tickets.read\",\"tickets.export\"]");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "add", "--data", data, "--org", "Demo", "--role", "agent",
+                     "--capability", "tickets.*"),
+                 0);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/permissions/me", NULL), 200);
+    MC_EXPECT_HAS(client.body, "\"tickets.import\",\"tickets.update\",\"tickets.delete\"");
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "owner@example.com", "metacore-demo"), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/permissions/me", NULL), 200);
+    MC_EXPECT_HAS(client.body, "{\"permissions\":[\"*\"],\"role\":\"owner\",\"is_admin\":true}");
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "bob@example.com", "bob-password"), 200);
     MC_CASE("a disabled user is out at once");
     MC_EXPECT_EQ(RUN(NULL, "user", "disable", "--data", data, "--email", "bob@example.com"), 0);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/auth/me", NULL), 401);

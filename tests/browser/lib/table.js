@@ -105,11 +105,11 @@ export class Table {
     await popover.waitFor({ state: 'hidden' })
   }
 
-  // Options that are chosen already stay so.
+  // Options that are chosen already stay so. Values that were counted end with their number.
   async filterOptions(header, ...labels) {
     await this.filter(header, async (popover) => {
       for (const label of labels)
-        await popover.getByRole('option', { name: label, exact: true }).click(QUICK)
+        await popover.getByRole('option', { name: new RegExp(`^${label} ?\\d*$`) }).click(QUICK)
     })
   }
 
@@ -156,6 +156,13 @@ export class Dialog {
   async choose(label, option) {
     await this.field(label).getByRole('combobox').first().click()
     await this.page.getByRole('option', { name: option, exact: true }).click()
+  }
+
+  // A record of another model: opened, searched, chosen.
+  async pick(label, search, option) {
+    await this.field(label).getByRole('combobox').first().click()
+    await this.page.locator('[data-slot=popover-content] input').fill(search)
+    await this.page.getByRole('option', { name: option }).click()
   }
 
   async switch(label) {

@@ -5,6 +5,7 @@ import {
   DynamicCRUDPage,
   DynamicRecordDialog,
   DynamicTable,
+  PermissionsProvider,
   RealtimeProvider,
   useRealtimeStatus,
   useRealtimeTick,
@@ -80,8 +81,21 @@ export function Frame() {
 
 const modelOf = () => new URLSearchParams(location.search).get('model') ?? 'tickets'
 
+// This page hides what the user may not do; the other one shows it and meets the refusal.
 export function DynamicPage() {
-  return <DynamicCRUDPage model={modelOf()} />
+  const [me, setMe] = useState(null)
+  useEffect(() => {
+    api
+      .get('/permissions/me')
+      .then((answer) => setMe(answer.data.data))
+      .catch(() => {}) // 401: the client has left for the sign-in page
+  }, [])
+  if (!me) return null
+  return (
+    <PermissionsProvider permissions={me.permissions} isAdmin={me.is_admin}>
+      <DynamicCRUDPage model={modelOf()} />
+    </PermissionsProvider>
+  )
 }
 
 // By itself: a page that rendered its table anew whenever the socket's state changes would close the
