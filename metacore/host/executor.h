@@ -41,7 +41,7 @@ typedef struct mc_executor_config {
     mc_clock clock;
     unsigned loops;        /* as the server's */
     unsigned workers;      /* pool threads; 0: two per core */
-    unsigned long_workers; /* threads for MC_HTTP_LONG; 0: 8 */
+    unsigned long_workers; /* threads for MC_HTTP_LONG; 0: 24 */
 } mc_executor_config;
 #define MC_EXECUTOR_CONFIG .struct_size = sizeof(mc_executor_config)
 

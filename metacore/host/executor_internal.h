@@ -6,9 +6,9 @@
 #include "metacore/base/sync.h"
 #include "metacore/host/executor.h"
 
-/* Long requests of one organization that wait or run. */
+/* Long requests of one organization (of strangers: of one address) that wait or run. */
 typedef struct mc__long_count {
-    mc_uuid org_id;
+    mc_uuid owner;
     unsigned count;
 } mc__long_count;
 
