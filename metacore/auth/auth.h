@@ -133,6 +133,11 @@ typedef struct mc_auth_config {
     mc_code (*on_org_created)(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                               mc_err *err);
     void *on_org_created_user;
+    /** What a session, or (session nil) every session of a user, stands for is different now: it is
+     *  over, or the account changed. user nil: whose session it was is not known. Told when reload
+     *  already answers so; queue and return. */
+    void (*on_changed)(void *user, mc_uuid user_id, mc_uuid session_id);
+    void *on_changed_user;
 } mc_auth_config;
 #define MC_AUTH_CONFIG .struct_size = sizeof(mc_auth_config)
 
@@ -163,6 +168,10 @@ MC_API MC_MUST_USE mc_code mc_auth_authenticate(mc_auth *self, mc_http_req *req,
 /** The same for a token from elsewhere; fills ctx->who. out_expires_at may be NULL. */
 MC_API MC_MUST_USE mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
                                                       mc_time *out_expires_at, mc_err *err);
+
+/** ctx->who, by its user, organization and session, as it is now: role and e-mail are set anew.
+ *  Errors: UNAUTHENTICATED "Invalid or expired token" when the session is over. The database's. */
+MC_API MC_MUST_USE mc_code mc_auth_reload(mc_auth *self, mc_ctx *ctx, mc_err *err);
 
 /** Forgets what is cached of a user, whose row was changed past this service. */
 MC_API void mc_auth_invalidate_user(mc_auth *self, mc_uuid user_id);

@@ -99,9 +99,27 @@ mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
                               .org_id = principal.org_id,
                               .session_id = principal.session_id,
                               .role = principal.role,
-                              .email = principal.email};
+                              .email = principal.email,
+                              .token_expires_at = claims.expires_at};
     if (out_expires_at)
         *out_expires_at = claims.expires_at;
+    return MC_OK;
+}
+
+mc_code mc_auth_reload(mc_auth *self, mc_ctx *ctx, mc_err *err)
+{
+    mc__claims claims = {
+        .user_id = ctx->who.user_id, .org_id = ctx->who.org_id, .session_id = ctx->who.session_id};
+    mc__principal principal = {0};
+    mc_code rc = find_principal(self, ctx, &claims, &principal, err);
+
+    if (rc != MC_OK)
+        return rc;
+    if (!mc_uuid_eq(principal.user_id, claims.user_id) ||
+        !mc_uuid_eq(principal.org_id, claims.org_id))
+        return expired(err);
+    ctx->who.role = principal.role;
+    ctx->who.email = principal.email;
     return MC_OK;
 }
 

@@ -164,7 +164,7 @@ static void on_commit(mc_db_hook *hook)
 {
     committed *c = mc_container_of(hook, committed, hook);
 
-    mc__principals_drop_user(c->self->principals, c->user_id);
+    mc_auth_invalidate_user(c->self, c->user_id);
 }
 
 mc_code mc__auth_forget_after_commit(mc_auth *self, mc_db_conn *conn, mc_ctx *ctx, mc_uuid user_id,
@@ -182,4 +182,6 @@ mc_code mc__auth_forget_after_commit(mc_auth *self, mc_db_conn *conn, mc_ctx *ct
 void mc_auth_invalidate_user(mc_auth *self, mc_uuid user_id)
 {
     mc__principals_drop_user(self->principals, user_id);
+    if (self->config.on_changed)
+        self->config.on_changed(self->config.on_changed_user, user_id, (mc_uuid){{0}});
 }

@@ -102,6 +102,13 @@ static mc_code revoke(session_call *call, mc_db_conn *conn, mc_err *err)
     return mc_db_exec(conn, sql, args, MC_LEN(args), NULL, err);
 }
 
+static void forget(mc_auth *self, mc_uuid user_id, mc_uuid session_id)
+{
+    mc__principals_drop_session(self->principals, session_id);
+    if (self->config.on_changed)
+        self->config.on_changed(self->config.on_changed_user, user_id, session_id);
+}
+
 static mc_code logout_run(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     (void)ctx;
@@ -116,7 +123,7 @@ mc_code mc_auth_logout(mc_auth *self, mc_ctx *ctx, mc_err *err)
     if (mc_uuid_is_nil(ctx->who.user_id) || mc_uuid_is_nil(ctx->who.session_id))
         return mc_fail(err, MC_UNAUTHENTICATED, MC__MSG_MALFORMED);
     rc = mc_db_write(self->config.db, ctx, logout_run, &call, err);
-    mc__principals_drop_session(self->principals, call.session_id);
+    forget(self, ctx->who.user_id, call.session_id);
     return rc;
 }
 
@@ -217,7 +224,7 @@ mc_code mc_auth_refresh(mc_auth *self, mc_ctx *ctx, mc_str refresh_token, mc_str
     if (rc != MC_OK)
         return rc;
     if (call.is_refused) {
-        mc__principals_drop_session(self->principals, call.session_id);
+        forget(self, (mc_uuid){{0}}, call.session_id);
         return mc_fail(err, MC_UNAUTHENTICATED, MC__MSG_EXPIRED);
     }
     *out = call.out;

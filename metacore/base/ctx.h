@@ -30,6 +30,7 @@ typedef struct mc_principal {
     mc_uuid session_id; /* the sign-in this token came from */
     mc_str role;
     mc_str email;
+    mc_time token_expires_at; /* of the token that was shown; 0: there was none */
 } mc_principal;
 
 /** One rule that one field broke; printed as errors: {field: [{code, params}]}. */

@@ -160,6 +160,8 @@ MC_API MC_MUST_USE mc_code mc_permission_list_grants(mc_permission *self, mc_ctx
 
 /** Forgets what is cached: what was granted elsewhere takes effect now. */
 MC_API void mc_permission_invalidate(mc_permission *self);
+/** Grows with each grant, revoke and invalidate, once an answer may be another. */
+MC_API uint64_t mc_permission_version(const mc_permission *self);
 
 /* ---- capabilities ---- */
 

@@ -3,6 +3,7 @@
 
 #include "metacore/permission/permission_internal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define CACHE_ENTRIES_DEFAULT 4096
@@ -15,6 +16,8 @@ struct mc_permission {
     mc_arena *arena;     /* holds super_roles */
     mc_strs super_roles; /* normalised */
     mc__cache *cache;    /* NULL: off */
+    /* Release and acquire: whoever sees it grown is not given an answer from before. */
+    _Atomic uint64_t version;
 };
 
 /* ---- life cycle ---- */
@@ -486,4 +489,10 @@ void mc_permission_invalidate(mc_permission *self)
 {
     if (self->cache)
         mc__cache_invalidate(self->cache);
+    atomic_fetch_add_explicit(&self->version, 1, memory_order_release);
+}
+
+uint64_t mc_permission_version(const mc_permission *self)
+{
+    return atomic_load_explicit(&self->version, memory_order_acquire);
 }
