@@ -55,6 +55,8 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .tls_key_file = settings_str(settings, SETTING_TLS_KEY),
         .loops = settings_unsigned(settings, SETTING_LOOPS),
         .workers = settings_unsigned(settings, SETTING_WORKERS),
+        .ws_per_user = settings_unsigned(settings, SETTING_WS_PER_USER),
+        .ws_per_org = settings_unsigned(settings, SETTING_WS_PER_ORG),
         .synchronous_normal =
             mc_str_eq(settings_str(settings, SETTING_SYNCHRONOUS), MC_STR("normal")),
         .token_ttl_s = (int64_t)settings_unsigned(settings, SETTING_TOKEN_TTL),

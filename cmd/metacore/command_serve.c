@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #define STOP_TIMEOUT_MS 30000
 
@@ -132,6 +133,17 @@ static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, 
     return rc;
 }
 
+/* As many connections as the system lets us have: shells hand down far fewer. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused, the limit stays as it was, and is kept to */
+}
+
 int command_serve(const command *self)
 {
     mc_log *log = NULL;
@@ -145,6 +157,7 @@ int command_serve(const command *self)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    raise_descriptors();
     (void)signal(SIGPIPE, SIG_IGN); /* a log reader that went away is not our end */
     (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails that write only */
 

@@ -124,7 +124,7 @@ static mc_code migrate(mc_app *app, mc_err *err)
 
 /* ---- services ---- */
 
-static mc_code can_read(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err)
+mc_code mc__app_can_read(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err)
 {
     mc_app *app = user;
     mc_code rc = mc_permission_check_action(app->permission, ctx, model->key, MC_STR("read"), err);
@@ -163,7 +163,8 @@ static mc_code build_auth(mc_app *app, mc_err *err)
             MC_AUTH_CONFIG, .db = app->db, .jwt_secret = mc_secret_get(&app->jwt_secret),
             .access_ttl_s = app->config.token_ttl_s, .registration_open = is_open,
             .limits = limits(app), .clock = app->config.clock,
-            .on_org_created = mc__host_on_org_created, .on_org_created_user = app->host},
+            .on_org_created = mc__host_on_org_created, .on_org_created_user = app->host,
+            .on_changed = mc__app_on_session_changed, .on_changed_user = app},
         &app->auth, err);
 }
 
@@ -172,7 +173,7 @@ static mc_code build_metadata(mc_app *app, mc_err *err)
     return mc_metadata_new(
         &(mc_metadata_config){MC_METADATA_CONFIG, .models = app->models, .i18n = app->i18n,
                               .is_visible = mc__host_is_visible, .is_visible_user = app->host,
-                              .can_read = can_read, .can_read_user = app},
+                              .can_read = mc__app_can_read, .can_read_user = app},
         &app->metadata, err);
 }
 
@@ -187,6 +188,7 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
         &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models,
                              .check = check_permission, .check_user = app->permission,
                              .is_visible = mc__host_is_visible, .is_visible_user = app->host,
+                             .on_change = mc__app_on_change, .on_change_user = app,
                              .clock = app->config.clock, .temp_dir = mc_z(app->dir.path)},
         &app->dynamic, err);
 }
@@ -221,6 +223,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
         rc = mc__app_files_new(app, err);
     if (rc == MC_OK)
         rc = mc__app_notifications_new(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_build_ws(app, err);
     if (rc == MC_OK)
         rc = mc_http_router_new(&app->router, err);
     return rc == MC_OK ? mc__app_mount(app, err) : rc;
@@ -278,6 +282,7 @@ void mc_app_free(mc_app *app)
     mc_models_free(app->models);
     mc_i18n_free(app->i18n);
     mc_server_free(app->server);
+    mc_ws_free(app->ws); /* its sockets went with the server */
     mc_secret_deinit(&app->jwt_secret);
     mc_data_dir_close(&app->dir);
     mc_arena_free(app->text);
@@ -362,6 +367,9 @@ static mc_code build_server(mc_app *app, mc_err *err)
                                .listen = app->config.listen,
                                .handler = mc_executor_handler(app->executor),
                                .loops = app->loops,
+                               .max_connections = mc__app_max_connections(),
+                               .on_tick = mc__app_on_tick,
+                               .on_tick_user = app,
                                .spool_dir = mc_z(app->dir.path),
                                .tls_cert_file = app->config.tls_cert_file,
                                .tls_key_file = app->config.tls_key_file,
@@ -386,6 +394,8 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     rc = build_executor(app, err);
     if (rc == MC_OK)
         rc = build_server(app, err);
+    if (rc == MC_OK)
+        rc = mc_ws_bind(app->ws, app->server, err);
     if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;
@@ -440,6 +450,11 @@ mc_dynamic *mc_app_dynamic(mc_app *app)
 mc_host *mc_app_host(mc_app *app)
 {
     return app->host;
+}
+
+mc_ws *mc_app_ws(mc_app *app)
+{
+    return app->ws;
 }
 
 mc_log *mc_app_log(mc_app *app)

@@ -12,8 +12,8 @@
  *   mc_app_add_route(app, &(mc_http_route){"GET", "/hello", MC_HTTP_READ, 0, NULL, hello}, &err);
  *   mc_app_start(app, &err);
  *
- * Routes: /api/auth, /api/metadata, /api/dynamic (also as /api/data), and /healthz, /readyz, /.
- * Every service it builds can be reached and used by itself, without HTTP.
+ * Routes: /api/auth, /api/metadata, /api/dynamic (also as /api/data), /api/ws, and /healthz,
+ * /readyz, /. Every service it builds can be reached and used by itself, without HTTP.
  *
  * Not here: addons (host.h), flags and signals (cmd/metacore).
  * Threads:  new, add and start from one thread; after start the accessors' objects are thread-safe.
@@ -29,6 +29,7 @@
 #include "metacore/log/log.h"
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/permission/permission.h"
+#include "metacore/ws/ws.h"
 
 MC_BEGIN_DECLS
 
@@ -69,6 +70,8 @@ typedef struct mc_app_config {
     unsigned workers;        /* pool threads; 0: two per core */
     bool synchronous_normal; /* as mc_db_config */
     int64_t token_ttl_s;     /* 0: 86400 */
+    uint32_t ws_per_user;    /* sockets; 0: 100, in development 20000 */
+    uint32_t ws_per_org;     /* 0: 5000, in development 20000 */
     mc_log *log;             /* borrowed; NULL: silent */
     mc_clock clock;
 } mc_app_config;
@@ -103,6 +106,7 @@ MC_API mc_permission *mc_app_permission(mc_app *app);
 MC_API mc_models *mc_app_models(mc_app *app);
 MC_API mc_dynamic *mc_app_dynamic(mc_app *app);
 MC_API mc_host *mc_app_host(mc_app *app);
+MC_API mc_ws *mc_app_ws(mc_app *app);
 MC_API mc_log *mc_app_log(mc_app *app);
 
 MC_END_DECLS

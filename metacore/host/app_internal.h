@@ -30,6 +30,7 @@ struct mc_app {
     mc_storage storage;
     mc_files *files;
     mc_notifications *notifications;
+    mc_ws *ws;
     mc_http_router *router;
     mc_http_cors cors;
     mc_executor *executor;
@@ -59,6 +60,17 @@ mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
 /* app_files.c */
 mc_code mc__app_files_new(mc_app *app, mc_err *err);
 void mc__app_files_free(mc_app *app);
+
+/* Whether ctx's principal may read model's rows. */
+mc_code mc__app_can_read(void *user, mc_ctx *ctx, const mc_model *model, bool *out, mc_err *err);
+
+/* app_ws.c: what happens, told to those who are connected */
+mc_code mc__app_build_ws(mc_app *app, mc_err *err);
+void mc__app_on_change(void *user, const mc_dynamic_change *change);
+void mc__app_on_session_changed(void *user, mc_uuid user_id, mc_uuid session_id);
+void mc__app_on_tick(void *user, unsigned loop);
+/* As many as the process may have descriptors, less what it needs beside. */
+unsigned mc__app_max_connections(void);
 
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);

@@ -40,6 +40,7 @@ static mc_code front_door(mc_http_req *req, mc_http_res *res, void *user, mc_err
                            "POST /api/auth/login                 {\"email\",\"password\"}\n"
                            "GET  /api/metadata/all               what there is\n"
                            "GET  /api/dynamic/<model>            rows; POST, PUT, DELETE as usual\n"
+                           "GET  /api/ws                         what changes, live\n"
                            "GET  /healthz, /readyz               for monitors\n");
     return MC_OK;
 }
@@ -94,6 +95,9 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
     routes = mc_files_routes(app->files, &count);
+    if (rc == MC_OK)
+        rc = mount(app, "/api", routes, count, err);
+    routes = mc_ws_routes(app->ws, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
     return rc;

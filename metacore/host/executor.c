@@ -501,6 +501,11 @@ void mc_executor_free(mc_executor *self)
     free(self);
 }
 
+mc_db_conn *mc_executor_loop_conn(mc_executor *self, unsigned loop)
+{
+    return self->loop_conns[loop];
+}
+
 mc_server_handler mc_executor_handler(mc_executor *self)
 {
     return (mc_server_handler){.on_head = on_head,

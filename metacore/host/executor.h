@@ -49,6 +49,8 @@ MC_API MC_MUST_USE mc_code mc_executor_new(const mc_executor_config *config, mc_
                                            mc_err *err);
 /** After the server has stopped. */
 MC_API void mc_executor_free(mc_executor *self);
+/** The read-only connection of a loop, for its thread; NULL before it starts. */
+MC_API mc_db_conn *mc_executor_loop_conn(mc_executor *self, unsigned loop);
 /** What the server calls; its user is the executor. */
 MC_API mc_server_handler mc_executor_handler(mc_executor *self);
 

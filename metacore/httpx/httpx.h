@@ -222,6 +222,7 @@ struct mc_http_res {
     void *stream_user;
     bool has_length;
     uint64_t length;
+    const mc_upgrade *upgrade; /* with status 101, see socket.h; else NULL */
 };
 
 MC_API void mc_http_res_init(mc_http_res *res, mc_arena *arena);

@@ -8,6 +8,7 @@ void mc_http_res_init(mc_http_res *res, mc_arena *arena)
     res->header_code = MC_OK;
     res->stream = NULL;
     res->has_length = false;
+    res->upgrade = NULL;
     mc_buf_init_arena(&res->body, arena, 0);
 }
 
@@ -159,6 +160,7 @@ mc_answer mc_http_res_answer(const mc_http_res *res)
         .headers = (mc_header *)res->headers, /* the server reads them only */
         .header_count = res->header_count,
         .body = mc_buf_get(&res->body),
+        .upgrade = res->upgrade,
     };
 
     /* Not even the error fitted into the arena: what is left needs no memory. */

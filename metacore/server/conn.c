@@ -200,7 +200,7 @@ static void send_answer(mc__conn *conn, mc_exchange *x)
 
     if (atomic_load(&conn->loop->server->is_stopping))
         conn->keep_alive = false;
-    if (x->answer.upgrade)
+    if (x->answer.upgrade && x->answer.status == 101)
         mc__upgrade_head(conn, x);
     mc_buf_init_arena(&head, x->arena, 0);
     mc__http1_write_head(&head, &x->answer, mc__loop_date(conn->loop), config_of(conn)->server_name,

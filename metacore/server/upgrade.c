@@ -11,7 +11,7 @@ void mc__upgrade_head(mc__conn *conn, mc_exchange *x)
     mc_header *all = mc_arena_array(x->arena, mc_header, count);
     char *accept = mc_arena_alloc(x->arena, MC__WS_ACCEPT_LEN);
 
-    if (!all || !accept || x->answer.status != 101 || !mc__ws_accept(key, accept)) {
+    if (!all || !accept || !mc__ws_accept(key, accept)) {
         /* Without memory, or by a handler that did not check: no upgrade. */
         conn->keep_alive = false;
         x->answer.status = 500;
