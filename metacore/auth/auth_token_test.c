@@ -431,6 +431,51 @@ MC_TEST("W20: role and e-mail are the account's of now, not the token's")
     auth_teardown(&f);
 }
 
+/* ---- what outlives a request ---- */
+
+typedef struct told {
+    int count;
+    mc_uuid user_id, session_id;
+} told;
+
+static told last_told;
+
+static void note_change(void *user, mc_uuid user_id, mc_uuid session_id)
+{
+    (void)user;
+    last_told = (told){last_told.count + 1, user_id, session_id};
+}
+
+MC_TEST("somebody's end and change are told when asking again already answers so")
+{
+    mc_auth_config config = auth_config();
+    auth_fixture f;
+    mc_auth_grant ann;
+    mc_ctx ctx;
+    mc_time ends_at = 0;
+
+    config.on_changed = note_change;
+    MC_REQUIRE(auth_setup_with(&f, config));
+    ann = auth_person(&f, "Ann", "ann@example.com");
+    ctx = f.ctx;
+    MC_EXPECT_OK(mc_auth_authenticate_token(f.auth, &ctx, ann.token, &ends_at, &f.err), &f.err);
+    MC_EXPECT_EQ(ctx.who.token_expires_at, ends_at);
+    last_told = (told){0};
+    MC_EXPECT_OK(mc_auth_set_role(f.auth, &f.ctx, ann.user.id, MC_STR("agent"), &f.err), &f.err);
+    MC_EXPECT_EQ(last_told.count, 1);
+    MC_EXPECT(mc_uuid_eq(last_told.user_id, ann.user.id));
+    MC_EXPECT(mc_uuid_is_nil(last_told.session_id));
+    MC_EXPECT_OK(mc_auth_reload(f.auth, &ctx, &f.err), &f.err);
+    MC_EXPECT_Z(ctx.who.role, "agent");
+    MC_EXPECT_OK(mc_auth_logout(f.auth, &ctx, &f.err), &f.err);
+    MC_EXPECT_EQ(last_told.count, 2);
+    MC_EXPECT(mc_uuid_eq(last_told.session_id, ctx.who.session_id));
+    MC_EXPECT_EQ(mc_auth_reload(f.auth, &ctx, &f.err), MC_UNAUTHENTICATED);
+    ctx.who.user_id = (mc_uuid){{1}};
+    MC_EXPECT_EQ(mc_auth_reload(f.auth, &ctx, &f.err), MC_UNAUTHENTICATED);
+    auth_teardown(&f);
+}
+
 MC_TEST("W20: a new password, a disabled, deleted or orphaned account end its tokens at once")
 {
     static const struct {

@@ -433,13 +433,16 @@ MC_TEST("W29: the cache is bounded and keeps what was used last")
 
 MC_TEST("without a cache every question reaches the store")
 {
+    uint64_t version;
     fixture f;
 
     MC_REQUIRE(setup_with(&f, (mc_permission_config){MC_PERMISSION_CONFIG, .cache_ttl_ms = -1}));
     for (int i = 0; i < 3; i++)
         MC_EXPECT_EQ(check(&f, "tickets.read"), MC_FORBIDDEN);
     MC_EXPECT_EQ(f.store.loads, 3);
+    version = mc_permission_version(f.service);
     mc_permission_invalidate(f.service);
+    MC_EXPECT(mc_permission_version(f.service) > version);
     teardown(&f);
 }
 
