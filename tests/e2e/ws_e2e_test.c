@@ -392,6 +392,31 @@ MC_TEST("what a user may read is asked again for each event: granted, revoked, g
     teardown(&w);
 }
 
+MC_TEST("a notification reaches every socket of the one it is for, and nobody else's")
+{
+    world w;
+    mc_ws_client first, second, theirs;
+    mc_str text;
+
+    MC_REQUIRE(setup(&w));
+    MC_REQUIRE(dial(&first, &w.mine, NULL) == 101);
+    MC_REQUIRE(dial(&second, &w.mine, NULL) == 101);
+    MC_REQUIRE(dial(&theirs, &w.theirs, NULL) == 101);
+    MC_EXPECT_EQ(mc_client_call(&w.mine, "POST", "/api/notifications",
+                                "{\"title\":\"Hello\",\"message\":\"there\"}"),
+                 201);
+    text = mc_ws_next_text(&first, WAIT_MS);
+    MC_EXPECT_HAS(text, "{\"type\":\"NOTIFICATION\",\"payload\":{");
+    MC_EXPECT_HAS(text, "\"title\":\"Hello\"");
+    MC_EXPECT_HAS(text, "\"id\":\"");
+    MC_EXPECT_HAS(mc_ws_next_text(&second, WAIT_MS), "\"title\":\"Hello\"");
+    MC_EXPECT_EQ(mc_ws_next(&theirs, QUIET_MS), MC_WS_TIMEOUT);
+    mc_ws_deinit(&first);
+    mc_ws_deinit(&second);
+    mc_ws_deinit(&theirs);
+    teardown(&w);
+}
+
 /* ---- ends ---- */
 
 MC_TEST("a token's end, signing out, a disabled account and a new password close with 1008")
