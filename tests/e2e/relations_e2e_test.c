@@ -110,7 +110,7 @@ MC_TEST("what a row belongs to is read, and nothing else is done to it that way"
 
 /* Both kinds of pivot: one that nobody declares, and one that is a model of its own. */
 static void link_both_ways(workshop *w, const rows *r, const char *relation, const char *first,
-                           const char *second)
+                           const char *second, const char *third)
 {
     char one[64];
 
@@ -144,6 +144,13 @@ static void link_both_ways(workshop *w, const rows *r, const char *relation, con
     MC_CASE("and linked anew");
     MC_EXPECT_EQ(call(&w->mine, "POST", r->project, relation, one), 200);
     expect_total(&w->mine, r->project, relation, "2");
+    MC_CASE("totals that were counted are counted anew");
+    MC_EXPECT_EQ(call(&w->mine, "POST", r->project, relation, text_of("{\"id\":\"%s\"}", third)),
+                 200);
+    expect_total(&w->mine, r->project, text_of("%s?per_page=1", relation), "3");
+    MC_EXPECT_EQ(call(&w->mine, "DELETE", r->project, text_of("%s/%s", relation, third), NULL),
+                 200);
+    expect_total(&w->mine, r->project, text_of("%s?per_page=1", relation), "2");
     MC_CASE("one that does not exist undoes the others");
     MC_EXPECT_EQ(call(&w->mine, "POST", r->other, relation,
                       text_of("{\"ids\":[\"%s\",\"%s\"]}", first, r->project)),
@@ -155,14 +162,16 @@ static void link_both_ways(workshop *w, const rows *r, const char *relation, con
 
 MC_TEST("rows are linked and unlinked, as often as one likes, through either kind of pivot")
 {
-    char bob[40];
+    char bob[40], cid[40], green[40];
     workshop w;
     rows r;
 
     MC_REQUIRE(workshop_open(&w) && fill(&w.mine, &r));
     MC_REQUIRE(workshop_make(&w.mine, "people", "{\"name\":\"Bob\"}", bob));
-    link_both_ways(&w, &r, "tags", r.red, r.blue);
-    link_both_ways(&w, &r, "members", r.ann, bob);
+    MC_REQUIRE(workshop_make(&w.mine, "people", "{\"name\":\"Cid\"}", cid));
+    MC_REQUIRE(workshop_make(&w.mine, "tags", "{\"name\":\"green\"}", green));
+    link_both_ways(&w, &r, "tags", r.red, r.blue, green);
+    link_both_ways(&w, &r, "members", r.ann, bob, cid);
     MC_CASE("a declared pivot's rows are rows, with its defaults");
     MC_EXPECT_EQ(mc_client_call(&w.mine, "GET", "/api/dynamic/memberships", NULL), 200);
     MC_EXPECT_Z(mc_client_field(&w.mine, "total"), "2");
