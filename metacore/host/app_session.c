@@ -49,7 +49,8 @@ static void add_actions(listing *l, const mc_json *actions, bool may_update)
 {
     mc_str key;
 
-    for (size_t i = 0; actions && actions->kind == MC_JSON_ARRAY && i < actions->as.array.count; i++)
+    for (size_t i = 0; actions && actions->kind == MC_JSON_ARRAY && i < actions->as.array.count;
+         i++)
         if (mc_json_get_str(mc_json_find(actions->as.array.items[i], MC_STR("key")), &key))
             add(l, key, may_update);
 }
@@ -92,7 +93,8 @@ static mc_code write_list(listing *l, mc_err *err)
     return rc;
 }
 
-/* GET /permissions/me: {"permissions":[…],"role","is_admin"}, for a page that hides what is refused. */
+/* GET /permissions/me: {"permissions":[…],"role","is_admin"}, for a page that hides what is
+ * refused. */
 static mc_code permissions(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     mc_app *app = user;
