@@ -10,6 +10,7 @@
  *   PATCH  /notifications/:id        {"is_read": true}
  *   POST   /notifications/read-all
  *   DELETE /notifications/:id
+ * and the same below /data/notifications/me and /dynamic/notifications/me.
  *
  * Everybody sees and changes their own and nobody else's, for which no capability is needed. The
  * newest MC_NOTIFICATIONS_KEPT of each person are kept.

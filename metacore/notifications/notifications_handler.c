@@ -304,27 +304,29 @@ static mc_code delete_one(mc_http_req *req, mc_http_res *res, void *user, mc_err
 
 /* ---- routes ---- */
 
+#define FAMILY(base)                                                                               \
+    {.method = "GET", .pattern = base, .run = MC_HTTP_READ, .handle = list},                       \
+        {.method = "POST",                                                                         \
+         .pattern = base,                                                                          \
+         .run = MC_HTTP_WRITE,                                                                     \
+         .prepare = prepare_create,                                                                \
+         .handle = create},                                                                        \
+        {.method = "POST", .pattern = base "/read-all", .run = MC_HTTP_WRITE, .handle = read_all}, \
+        {.method = "PATCH",                                                                        \
+         .pattern = base "/:id",                                                                   \
+         .run = MC_HTTP_WRITE,                                                                     \
+         .prepare = prepare_change,                                                                \
+         .handle = update},                                                                        \
+    {                                                                                              \
+        .method = "DELETE", .pattern = base "/:id", .run = MC_HTTP_WRITE,                          \
+        .prepare = prepare_change, .handle = delete_one                                            \
+    }
+
+/* The published bell is mounted on any of them; the last two are what its hosts commonly name. */
 static const mc_http_route table[] = {
-    {.method = "GET", .pattern = "/notifications", .run = MC_HTTP_READ, .handle = list},
-    {.method = "POST",
-     .pattern = "/notifications",
-     .run = MC_HTTP_WRITE,
-     .prepare = prepare_create,
-     .handle = create},
-    {.method = "POST",
-     .pattern = "/notifications/read-all",
-     .run = MC_HTTP_WRITE,
-     .handle = read_all},
-    {.method = "PATCH",
-     .pattern = "/notifications/:id",
-     .run = MC_HTTP_WRITE,
-     .prepare = prepare_change,
-     .handle = update},
-    {.method = "DELETE",
-     .pattern = "/notifications/:id",
-     .run = MC_HTTP_WRITE,
-     .prepare = prepare_change,
-     .handle = delete_one},
+    FAMILY("/notifications"),
+    FAMILY("/data/notifications/me"),
+    FAMILY("/dynamic/notifications/me"),
 };
 
 void mc__notifications_add_routes(mc_notifications *self)

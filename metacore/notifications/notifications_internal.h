@@ -4,7 +4,7 @@
 
 #include "metacore/notifications/notifications.h"
 
-#define MC__NOTIFICATIONS_ROUTES 5
+#define MC__NOTIFICATIONS_ROUTES 15 /* five, below three bases */
 
 struct mc_notifications {
     mc_notifications_config config;

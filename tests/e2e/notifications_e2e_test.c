@@ -52,6 +52,17 @@ MC_TEST("notifications are listed newest first, marked read and unread, and dele
                                "\"metadata\":{\"a\":[1]}");
     MC_EXPECT_Z(mc_client_field(&client, "unread"), "2");
 
+    MC_CASE("the paths that hosts of the published bell name");
+    for (size_t i = 0; i < 2; i++) {
+        char path[160];
+        const char *base = i ? "/api/data/notifications/me" : "/api/dynamic/notifications/me";
+
+        MC_EXPECT_EQ(mc_client_call(&client, "GET", base, NULL), 200);
+        MC_EXPECT_Z(mc_client_field(&client, "title"), "Second");
+        (void)snprintf(path, sizeof(path), "%s%s", base, first + strlen("/api/notifications"));
+        MC_EXPECT_EQ(mc_client_call(&client, "PATCH", path, "{\"is_read\":false}"), 200);
+    }
+    MC_CASE("read and unread");
     MC_EXPECT_EQ(mc_client_call(&client, "PATCH", first, "{\"is_read\":true}"), 200);
     MC_EXPECT_Z(mc_client_field(&client, "is_read"), "true");
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/notifications?is_read=false", NULL), 200);
