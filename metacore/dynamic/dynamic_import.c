@@ -97,19 +97,21 @@ static void write_imported(mc_buf *out, const mc__import *in)
     mc_buf_printf(out, ",\"success\":%s}", in->failed ? "false" : "true");
 }
 
+/* The published dialog shows rowCount as the rows that are good, and skipped as example rows of the
+ * template that it passed over: ours has none. */
 static void write_validated(mc_buf *out, const mc__import *in)
 {
     mc_buf_lit(out, "{\"data\":{\"errors\":[");
     mc_buf_str(out, mc_buf_get(&in->failures));
-    mc_buf_printf(out, "],\"rowCount\":%zu,\"sample\":", in->rows);
+    mc_buf_printf(out, "],\"rowCount\":%zu,\"sample\":", in->rows - in->failed);
     mc_buf_str(out, in->rows ? MC_STR("[") : MC_STR("null"));
     mc_buf_str(out, mc_buf_get(&in->sample));
     if (in->rows)
         mc_buf_char(out, ']');
     mc_buf_printf(out,
-                  ",\"skipped\":%zu,\"valid\":%zu,\"validatedAt\":{\"unix\":%lld}},\"success\":"
-                  "true}",
-                  in->failed, in->rows - in->failed, (long long)(in->ctx->now / MC_TIME_US_PER_S));
+                  ",\"skipped\":0,\"total\":%zu,\"valid\":%zu,"
+                  "\"validatedAt\":{\"unix\":%lld}},\"success\":true}",
+                  in->rows, in->rows - in->failed, (long long)(in->ctx->now / MC_TIME_US_PER_S));
 }
 
 static mc_code answer(mc_http_res *res, const mc__import *in, mc_err *err)

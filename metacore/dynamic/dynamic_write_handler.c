@@ -143,13 +143,17 @@ static mc_code restore(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     }
 
 #define FAMILY(base)                                                                               \
-    WRITE("POST", base "/:model", prepare_create, create),                                         \
-        WRITE("PUT", base "/:model/:id", prepare_update, update),                                  \
-        WRITE("PATCH", base "/:model/:id", prepare_patch, update),                                 \
-        WRITE("DELETE", base "/:model/:id", prepare_delete, delete),                               \
-        WRITE("POST", base "/:model/:id/restore", prepare_restore, restore)
+    WRITE("POST", base, prepare_create, create),                                                   \
+        WRITE("PUT", base "/:id", prepare_update, update),                                         \
+        WRITE("PATCH", base "/:id", prepare_patch, update),                                        \
+        WRITE("DELETE", base "/:id", prepare_delete, delete),                                      \
+        WRITE("POST", base "/:id/restore", prepare_restore, restore)
 
-static const mc_http_route table[] = {FAMILY("/dynamic"), FAMILY("/data")};
+static const mc_http_route table[] = {
+    FAMILY("/dynamic/:model"),
+    FAMILY("/data/:model"),
+    FAMILY("/data/:model/me"),
+};
 
 const mc_http_route *mc__write_routes(size_t *out_count)
 {
