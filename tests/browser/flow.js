@@ -319,6 +319,8 @@ function onFamily(world, family) {
       all.map((row) => [...row.cells].slice(0, 2).map((cell) => cell.innerText.trim())),
     )
     await world.shoot(owner.page, `${family}-import-faults`)
+    await dialog.self.getByText('1 valido(s)').waitFor()
+    equal(await dialog.self.getByText('Se ignoraron').count(), 0, 'rows passed over')
     equal(faults, [['2', 'subject'], ['3', 'hours']], 'faults')
     await dialog.self.getByRole('button', { name: 'Close' }).last().click()
     await dialog.closed()
@@ -331,6 +333,21 @@ function onFamily(world, family) {
     await dialog.press('Cerrar')
     await owner.page.goto(`/${family}?f_subject=contains:imported&sortBy=subject&order=asc`)
     await eventually(subjects, ['Imported two', 'Imported, one'], 'imported')
+  })
+
+  say('the bell counts what is new, shows it, and keeps what was read as read', async () => {
+    const told = { title: `Told on ${family}`, message: 'about tickets', type: 'warning' }
+    equal((await owner.client.call('POST', '/notifications', told)).status, 201, 'notification')
+    await owner.page.goto(`/${family}`)
+    await owner.table.settled()
+    await owner.page.locator('header').getByRole('button').first().click()
+    await owner.page.getByText(told.title).first().waitFor()
+    await owner.page.getByText('about tickets').first().waitFor()
+    await world.shoot(owner.page, `${family}-bell`)
+    await owner.page.getByText(told.title).first().click()
+    const read = async () => (await owner.client.call('GET', '/notifications')).data[0].is_read
+    await eventually(read, true, 'marked as read')
+    await owner.page.keyboard.press('Escape')
   })
 
   say('one record is deleted after a question, and several at once', async () => {

@@ -3,7 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 
+import { contract } from './contract.js'
 import { flow } from './flow.js'
 import { openBrowser } from './lib/browser.js'
 import { runAll } from './lib/check.js'
@@ -15,7 +17,9 @@ const shots = path.resolve(process.env.BROWSER_SHOTS ?? 'shots')
 const folder = mkdtempSync(path.join(tmpdir(), 'metacore-browser-'))
 const data = path.join(folder, 'data')
 
-const server = await startServer(binary, data)
+const here = path.dirname(fileURLToPath(import.meta.url))
+const addons = [path.join(here, '../../examples/addons/tickets'), path.join(here, 'addon')]
+const server = await startServer(binary, data, addons.join())
 const edge = await openEdge(app, server.port)
 const browser = await openBrowser({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -29,6 +33,7 @@ const world = {
   shoot: (page, name) => browser.shoot(page, name),
   command: (args, input) => runCommand(binary, data, args, input),
 }
+contract(world)
 flow(world)
 
 // A picture of what the user saw says more than a selector that was not found.

@@ -4,11 +4,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
-export async function startServer(binary, folder) {
+// addons: folders, comma separated.
+export async function startServer(binary, folder, addons) {
   mkdirSync(folder, { recursive: true })
   const log = `${folder}/server.log`
   const out = openSync(log, 'w')
-  const args = ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', folder]
+  const args = ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', folder, '--addons', addons]
   const child = spawn(binary, args, { stdio: ['ignore', out, out] })
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
   let isOver = false
