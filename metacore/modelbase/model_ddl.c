@@ -123,8 +123,11 @@ static void write_index(const mc__model *self, mc_arena *arena, const char *pref
     write_index_name(self, arena, prefix, middle, column, out);
     mc_buf_lit(out, " ON ");
     mc_buf_str(out, self->model.physical);
-    mc_buf_printf(out, " (%s)", columns);
-    if (is_unique && self->model.soft_delete)
+    /* Lists never look at deleted rows, so no index holds them. SQLite looks at deleted_at even so,
+     * and finds it in the index: a count then reads nothing else. */
+    mc_buf_printf(out, " (%s%s)", columns,
+                  self->model.soft_delete && !is_unique ? ", \"deleted_at\"" : "");
+    if (self->model.soft_delete)
         mc_buf_lit(out, " WHERE \"deleted_at\" IS NULL");
     mc_buf_lit(out, ";\n");
 }
