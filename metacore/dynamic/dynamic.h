@@ -162,6 +162,18 @@ MC_API MC_MUST_USE mc_code mc_dynamic_get(mc_dynamic *self, mc_ctx *ctx, const m
                                           mc_uuid id, mc_buf *out, mc_time *out_version,
                                           mc_err *err);
 
+/**
+ * The same with more siblings in it: each reference of a row stands beside its id as what people
+ * call its target, {"label","value"}, "owner" for "owner_id", where ctx may read the target.
+ *
+ * expand  names of siblings by commas, also of the target's own: "project.owner,created_by"; as
+ *         lists take it. At most 8, and 3 references in a row.
+ * Errors  INVALID naming "expand": no such reference.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_get_expanded(mc_dynamic *self, mc_ctx *ctx,
+                                                   const mc_model *model, mc_uuid id, mc_str expand,
+                                                   mc_buf *out, mc_time *out_version, mc_err *err);
+
 typedef struct mc_dynamic_page {
     int64_t total; /* with has_total */
     uint32_t page;
@@ -181,6 +193,7 @@ typedef struct mc_dynamic_page {
  *        count    none: no total. exact: of this very snapshot. Absent: exact where counting is
  *                 cheap; where it is dear and rows are being written, of a moment ago
  *        fields   a,b: only these columns; id always, hidden ones never
+ *        expand   as mc_dynamic_get_expanded
  */
 MC_API MC_MUST_USE mc_code mc_dynamic_list(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                                            const mc_header *pairs, size_t pair_count, mc_buf *out,

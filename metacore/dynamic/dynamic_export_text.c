@@ -149,8 +149,8 @@ mc_code mc__export_json(const mc__export *export, mc_sink out, mc_err *err)
     mc_str fields = fields_of(export);
     mc__row_layout *layout;
     text_writer w;
-    mc_code rc = fields.ptr ? mc__row_layout_project(export->self, export->ctx, export->model,
-                                                     fields, &layout, err)
+    mc_code rc = fields.ptr ? mc__row_layout_shape(export->self, export->ctx, export->model,
+                                                   &(mc__row_shape){.fields = fields}, &layout, err)
                             : mc_fail(err, MC_NO_MEMORY, "export");
 
     if (rc != MC_OK)

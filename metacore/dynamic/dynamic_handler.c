@@ -42,14 +42,18 @@ mc_code mc__send_row(mc_http_req *req, mc_http_res *res, mc_dynamic *self, const
     mc_buf *out = mc_http_ok_begin(res, 200);
     size_t start = out->len;
     mc_time version = 0;
-    mc_str etag;
-    mc_code rc = mc_dynamic_get(self, ctx, model, id, out, &version, err);
+    mc_str expand, etag;
+    mc_code rc = mc_http_query_parse(req, err);
 
+    expand = rc == MC_OK ? mc_http_query(req, MC_STR("expand")) : MC_STR("");
+    if (rc == MC_OK)
+        rc = mc_dynamic_get_expanded(self, ctx, model, id, expand, out, &version, err);
     if (rc != MC_OK)
         return rc;
     etag = mc__etag(ctx->arena, version, mc_str_slice(mc_buf_get(out), start, out->len));
     rc = mc_http_ok_end(res, MC_STR(""), err);
-    if (rc == MC_OK)
+    /* A tag is for If-Match too, which knows the row as it is without expansions. */
+    if (rc == MC_OK && expand.len == 0)
         (void)mc_http_not_modified(req, res, etag);
     return rc;
 }

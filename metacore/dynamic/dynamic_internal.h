@@ -76,15 +76,19 @@ mc_code mc__dynamic_check_rules(mc_ctx *ctx, const mc_column *column, const mc_d
 /* The message of the first field error, as the error's. */
 mc_code mc__dynamic_field_failure(const mc_ctx *ctx, mc_code rc, mc_err *err);
 
-/* dynamic_rows.c */
+/* dynamic_layout.c, dynamic_rows.c */
 typedef struct mc__row_layout mc__row_layout;
 /* The columns of a SELECT or RETURNING, and how a row of them becomes JSON. */
 mc_code mc__row_layout_new(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
                            mc__row_layout **out, mc_err *err);
-/* The same for the columns named in fields ("a,b"; empty: all), id among them. INVALID: one that
- * is hidden or unknown. mc__row_version wants a layout of all. */
-mc_code mc__row_layout_project(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_str fields,
-                               mc__row_layout **out, mc_err *err);
+typedef struct mc__row_shape {
+    mc_str fields; /* "a,b"; empty: all. id always */
+    mc_str expand; /* "project.owner,created_by": siblings beyond those of every row */
+} mc__row_shape;
+/* The same in another shape. INVALID naming "fields" or "expand": a column that is hidden or
+ * unknown, or no reference. mc__row_version wants all fields. */
+mc_code mc__row_layout_shape(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                             const mc__row_shape *shape, mc__row_layout **out, mc_err *err);
 size_t mc__row_layout_column_count(const mc__row_layout *layout); /* of its SELECT */
 /* Adds when the row was deleted, or null; of a model that deletes softly. */
 mc_code mc__row_layout_show_deleted(mc__row_layout *layout, mc_arena *arena, mc_err *err);
@@ -171,7 +175,10 @@ typedef struct mc__hop {
     mc_str table;
     mc_str label; /* its column for people */
     bool soft_delete;
+    const mc_model *model; /* NULL: users */
 } mc__hop;
+/* The model that column points to: also the user that created_by_id is. Empty: none. */
+mc_str mc__ref_of(const mc_column *column);
 /* False when column points nowhere, or where ctx may not read. */
 bool mc__hop_open(mc_dynamic *self, mc_ctx *ctx, const mc_column *column, mc__hop *out);
 /* "(SELECT … )": column of the row that is count hops away from a row of model; org is the
@@ -186,6 +193,8 @@ bool mc__label_write(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, const
                      mc_str *out_key, mc_buf *sql);
 /* {"label":…,"value":…} of a row's columns. */
 void mc__label_value_write(mc_db_rows *rows, size_t label_at, size_t id_at, mc_buf *out);
+/* The model of ref as ctx's organization has it; NULL when it has none (and for users). */
+const mc_model *mc__ref_model(mc_dynamic *self, mc_ctx *ctx, mc_str ref);
 /* Notes a field error for each reference that is not of ctx's organization. */
 mc_code mc__dynamic_check_refs(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,
                                mc_err *err);

@@ -12,14 +12,21 @@ mc_str mc__sibling_key(const mc_model *model, const mc_column *column)
     return key;
 }
 
+mc_str mc__ref_of(const mc_column *column)
+{
+    return mc_str_eq(column->name, MC_STR("created_by_id")) ? MC_STR("users") : column->ref;
+}
+
 bool mc__hop_open(mc_dynamic *self, mc_ctx *ctx, const mc_column *column, mc__hop *out)
 {
     mc__hop hop = {.column = column};
+    mc_str ref = mc__ref_of(column);
     mc_err err;
 
-    if (!mc__ref_target(self, ctx, column->ref, &hop.table, &hop.label, &hop.soft_delete) ||
-        mc_dynamic_check(self, ctx, column->ref, MC_STR("read"), &err) != MC_OK)
+    if (!mc__ref_target(self, ctx, ref, &hop.table, &hop.label, &hop.soft_delete) ||
+        mc_dynamic_check(self, ctx, ref, MC_STR("read"), &err) != MC_OK)
         return false; /* whatever the reason, there is no label to show */
+    hop.model = mc__ref_model(self, ctx, ref);
     *out = hop;
     return true;
 }

@@ -67,8 +67,11 @@ static mc_code prepare(reading *r, const mc_model *model, const mc_header *pairs
     if (rc == MC_OK)
         rc = read_count(r, mc__pair_find(pairs, count, MC_STR("count")), err);
     if (rc == MC_OK)
-        rc = mc__row_layout_project(r->self, r->ctx, model,
-                                    mc__pair_find(pairs, count, MC_STR("fields")), &r->layout, err);
+        rc = mc__row_layout_shape(
+            r->self, r->ctx, model,
+            &(mc__row_shape){.fields = mc__pair_find(pairs, count, MC_STR("fields")),
+                             .expand = mc__pair_find(pairs, count, MC_STR("expand"))},
+            &r->layout, err);
     if (rc == MC_OK && r->scope.deleted != MC_QUERY_LIVE && model->soft_delete)
         rc = mc__row_layout_show_deleted(r->layout, r->ctx->arena, err);
     return rc == MC_OK

@@ -4,12 +4,19 @@
 mc_code mc_dynamic_get(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
                        mc_buf *out, mc_time *out_version, mc_err *err)
 {
+    return mc_dynamic_get_expanded(self, ctx, model, id, MC_STR(""), out, out_version, err);
+}
+
+mc_code mc_dynamic_get_expanded(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                                mc_str expand, mc_buf *out, mc_time *out_version, mc_err *err)
+{
     mc_db_value args[] = {mc_db_uuid(id), mc_db_uuid(ctx->who.org_id)};
     mc__row_layout *layout;
     mc_db_rows rows;
     bool is_found;
     mc_buf sql;
-    mc_code rc = mc__row_layout_new(self, ctx, model, &layout, err);
+    mc_code rc =
+        mc__row_layout_shape(self, ctx, model, &(mc__row_shape){.expand = expand}, &layout, err);
 
     if (rc != MC_OK)
         return rc;

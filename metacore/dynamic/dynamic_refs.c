@@ -3,7 +3,7 @@
 #include "metacore/dynamic/dynamic_internal.h"
 
 /* What ctx's organization does not have is to it as if nobody had it. */
-static const mc_model *find_model(mc_dynamic *self, mc_ctx *ctx, mc_str ref)
+const mc_model *mc__ref_model(mc_dynamic *self, mc_ctx *ctx, mc_str ref)
 {
     const mc_model *model = ref.len ? mc_models_find(self->config.models, ref) : NULL;
     bool is_visible = true;
@@ -30,7 +30,7 @@ bool mc__ref_target(mc_dynamic *self, mc_ctx *ctx, mc_str ref, mc_str *out_table
         *out_soft_delete = true;
         return true;
     }
-    model = find_model(self, ctx, ref);
+    model = mc__ref_model(self, ctx, ref);
     if (!model)
         return false;
     *out_table = model->physical;

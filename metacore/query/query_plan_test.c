@@ -104,7 +104,7 @@ static mc_code run(mc_db_conn *conn, mc_ctx *unused, void *user, mc_err *err)
 {
     question *q = user;
     char name[64];
-    mc_header pairs[] = {{mc_z(name), mc_z(q->value)},
+    mc_header pairs[] = {{MC_STR_INIT("other"), mc_z(q->value)},
                          {MC_STR_INIT("sortBy"), mc_z(q->sort)},
                          {MC_STR_INIT("order"), mc_z(q->order)}};
     mc_query_plan plan;
@@ -114,7 +114,8 @@ static mc_code run(mc_db_conn *conn, mc_ctx *unused, void *user, mc_err *err)
 
     (void)unused;
     (void)snprintf(name, sizeof(name), "f_%s", q->filter ? q->filter : "");
-    pairs[0].name = q->filter ? mc_z(name) : MC_STR("other");
+    if (q->filter)
+        pairs[0].name = mc_z(name);
     mc_buf_init_arena(&sql, ctx.arena, 0);
     mc_buf_init_arena(&cursor, ctx.arena, 0);
     rc = mc_query_parse(&ctx, model, MC_DB_SQLITE, pairs, MC_LEN(pairs), &query, err);
