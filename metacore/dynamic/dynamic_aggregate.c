@@ -283,8 +283,12 @@ mc_code mc_dynamic_aggregate(mc_dynamic *self, mc_ctx *ctx, const mc_model *mode
         rc = check_keys(&p, err);
     if (rc != MC_OK)
         return rc;
-    kept.key = mc__kept_key(mc_buf_get(&p.sql), p.query.args, p.query.arg_count) ^
-               (p.is_client_form ? 2 : 0); /* another shape of the same numbers */
+    for (size_t i = 0; i < p.group_count; i++) {
+        if (p.groups[i].label_key.len)
+            return run(&p, out, err); /* a label changes without the model being written */
+    }
+    kept.key = mc__kept_key(p.is_client_form ? MC_STR("totals") : MC_STR("aggregate"),
+                            mc_buf_get(&p.sql), p.query.args, p.query.arg_count);
     return mc__kept_or_run(self, ctx, &kept, mc__pair_find(pairs, pair_count, MC_STR("count")), run,
                            &p, out, err);
 }

@@ -146,7 +146,7 @@ mc_code mc_dynamic_facets(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
         return rc;
     if (f.is_labelled)
         return run(&f, out, err); /* a label changes without the model being written */
-    kept.key = mc__kept_key(mc_buf_get(&f.sql), f.args, f.arg_count);
+    kept.key = mc__kept_key(MC_STR("facets"), mc_buf_get(&f.sql), f.args, f.arg_count);
     return mc__kept_or_run(self, ctx, &kept, mc__pair_find(pairs, pair_count, MC_STR("count")), run,
                            &f, out, err);
 }

@@ -208,8 +208,9 @@ typedef struct mc__kept_query {
     uint64_t generation; /* taken before the snapshot */
     bool is_exact;       /* nothing that is out of date */
 } mc__kept_query;
-/* Of all that decides the answer: the statement, its arguments, their kinds and order. */
-uint64_t mc__kept_key(mc_str sql, const mc_db_value *args, size_t arg_count);
+/* Of all that decides the answer: who reads it (a total and an aggregate may run one statement, and
+ * keep another form of its answer), the statement, its arguments, their kinds and order. */
+uint64_t mc__kept_key(mc_str reader, mc_str sql, const mc_db_value *args, size_t arg_count);
 /* The answer, in ctx's arena; false: find it out, then put it. */
 bool mc__kept_find(mc_dynamic *self, mc_ctx *ctx, const mc__kept_query *query, mc_str *out,
                    bool *out_is_current);

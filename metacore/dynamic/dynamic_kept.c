@@ -49,9 +49,9 @@ static uint64_t hash_value(const mc_db_value *value)
     }
 }
 
-uint64_t mc__kept_key(mc_str sql, const mc_db_value *args, size_t arg_count)
+uint64_t mc__kept_key(mc_str reader, mc_str sql, const mc_db_value *args, size_t arg_count)
 {
-    uint64_t parts[2] = {mc_hash(sql.ptr, sql.len), 0};
+    uint64_t parts[3] = {mc_hash(sql.ptr, sql.len), 0, mc_hash(reader.ptr, reader.len)};
 
     for (size_t i = 0; i < arg_count; i++) {
         uint64_t link[3] = {parts[1], (uint64_t)args[i].kind, hash_value(&args[i])};

@@ -165,7 +165,7 @@ static mc_code count_rows(reading *r, mc_err *err)
     rc = mc_buf_check(&sql, "list", err);
     if (rc != MC_OK)
         return rc;
-    kept.key = mc__kept_key(mc_buf_get(&sql), r->query.args, r->query.arg_count);
+    kept.key = mc__kept_key(MC_STR("total"), mc_buf_get(&sql), r->query.args, r->query.arg_count);
     if (mc__kept_find(r->self, r->ctx, &kept, &text, &r->page.is_total_exact)) {
         memcpy(&r->page.total, text.ptr, sizeof(r->page.total));
         return MC_OK;

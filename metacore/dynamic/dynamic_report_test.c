@@ -15,6 +15,25 @@ static mc_models *models;
 static mc_dynamic *dynamic;
 static const char *denied; /* the one capability that nobody holds */
 
+/* A clock that is later each time it is looked at, so that answers are as dear as a test wants. */
+static int64_t clock_us, clock_step_us;
+
+static mc_time clock_now(void *self)
+{
+    (void)self;
+    return INT64_C(1795516800) * MC_TIME_US_PER_S;
+}
+
+static int64_t clock_monotonic(void *self)
+{
+    (void)self;
+    clock_us += clock_step_us;
+    return clock_us;
+}
+
+static const mc_clock_vt clock_vt = {
+    .struct_size = sizeof(clock_vt), .now = clock_now, .monotonic_us = clock_monotonic};
+
 static const mc_column_def client_columns[] = {
     {.name = MC_STR_INIT("name"), .type = MC_STR_INIT("string")},
 };
@@ -127,10 +146,11 @@ static mc_code build(mc_err *err)
         rc = mc_db_write(db, &ctx, add_model, &orders, err);
     if (rc == MC_OK)
         rc = mc_db_write(db, &ctx, run_script, (void *)rows, err);
-    return rc == MC_OK ? mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = db,
-                                                             .models = models, .check = check},
-                                        &dynamic, err)
-                       : rc;
+    if (rc == MC_OK)
+        rc = mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = db, .models = models,
+                                                 .check = check, .clock = {&clock_vt, NULL}},
+                            &dynamic, err);
+    return rc;
 }
 
 static bool setup(void)
@@ -139,6 +159,8 @@ static bool setup(void)
     mc_code rc;
 
     denied = NULL;
+    clock_us = 1;
+    clock_step_us = 0;
     ctx = (mc_ctx){.arena = mc_arena_new(0)};
     ctx.who.org_id.bytes[0] = 1;
     ctx.who.user_id.bytes[0] = 9;
@@ -276,6 +298,26 @@ MC_TEST("aggregates are exact, over the rows of the list, of one's own organizat
     teardown();
 }
 
+MC_TEST("a name that was changed is new in the next answer")
+{
+    static const char rename[] = "UPDATE clients SET name = 'Zoe' WHERE name = 'Ann'";
+    mc_err err;
+
+    MC_REQUIRE(setup());
+    expect(mc_dynamic_facets, "field=client_id&limit=1",
+           "[{\"value\":" ANN ",\"label\":\"Ann\",\"count\":2}]");
+    expect(mc_dynamic_aggregate, "group_by=client_id&limit=1&f_client_id=NOT_NULL:",
+           "[{\"client_id\":" ANN ",\"client\":{\"label\":\"Ann\",\"value\":" ANN
+           "},\"count\":2}]");
+    MC_EXPECT_OK(mc_db_write(db, &ctx, run_script, (void *)rename, &err), &err);
+    expect(mc_dynamic_facets, "field=client_id&limit=1",
+           "[{\"value\":" ANN ",\"label\":\"Zoe\",\"count\":2}]");
+    expect(mc_dynamic_aggregate, "group_by=client_id&limit=1&f_client_id=NOT_NULL:",
+           "[{\"client_id\":" ANN ",\"client\":{\"label\":\"Zoe\",\"value\":" ANN
+           "},\"count\":2}]");
+    teardown();
+}
+
 MC_TEST("facets count values, the most frequent first, and never show what is hidden")
 {
     static const struct {
@@ -354,5 +396,97 @@ MC_TEST("an aggregate of what cannot be aggregated is refused, naming the parame
     MC_REQUIRE(setup());
     for (size_t i = 0; i < MC_LEN(refused); i++)
         refuse(mc_dynamic_aggregate, refused[i].query, refused[i].named);
+    teardown();
+}
+
+/* ---- what is kept ---- */
+
+static mc_code create_order(mc_db_conn *conn, mc_ctx *unused, void *user, mc_err *err)
+{
+    const mc_model *model = mc_models_find(models, MC_STR("orders"));
+    const mc_json *input;
+    mc_dynamic_write *write;
+    mc_time version;
+    mc_buf out;
+    mc_code rc =
+        mc_json_parse(ctx.arena, MC_STR("{\"status\":\"new\",\"n\":1}"), NULL, &input, err);
+
+    (void)conn;
+    (void)unused;
+    (void)user;
+    mc_buf_init_arena(&out, ctx.arena, 0);
+    if (rc == MC_OK)
+        rc = mc_dynamic_prepare(dynamic, &ctx, model, input, true, &write, err);
+    return rc == MC_OK ? mc_dynamic_create(dynamic, &ctx, write, &out, &version, err) : rc;
+}
+
+static mc_code list_meta(mc_dynamic *self, mc_ctx *c, const mc_model *model, const mc_header *pairs,
+                         size_t pair_count, mc_buf *out, mc_err *err)
+{
+    mc_dynamic_page page;
+    mc_buf rows_out;
+    mc_code rc;
+
+    mc_buf_init_arena(&rows_out, c->arena, 0);
+    rc = mc_dynamic_list(self, c, model, pairs, pair_count, &rows_out, &page, err);
+    if (rc == MC_OK)
+        mc_buf_printf(out, "%lld %s", (long long)page.total, page.is_total_exact ? "exact" : "old");
+    return rc;
+}
+
+static void write_one(void)
+{
+    mc_err err;
+
+    MC_EXPECT_OK(mc_db_write(db, &ctx, create_order, NULL, &err), &err);
+}
+
+/* Another request: an answer is renewed by one request, and this is not that one. */
+static void next_request(void)
+{
+    mc_arena_free(ctx.arena);
+    ctx.arena = mc_arena_new(0);
+}
+
+MC_TEST("cheap totals are exact after each write")
+{
+    MC_REQUIRE(setup());
+    clock_step_us = 400; /* counting looks at the clock twice */
+    expect(list_meta, "per_page=1", "5 exact");
+    write_one();
+    expect(list_meta, "per_page=1", "6 exact");
+    expect(mc_dynamic_aggregate, "metrics=count", "[{\"count\":6}]");
+    write_one();
+    expect(mc_dynamic_aggregate, "metrics=count", "[{\"count\":7}]");
+    teardown();
+}
+
+MC_TEST("dear answers outlive a write for a while, unless an exact one is asked for")
+{
+    MC_REQUIRE(setup());
+    clock_step_us = 10000;
+    expect(list_meta, "per_page=1", "5 exact");
+    expect(mc_dynamic_aggregate, "metrics=count,sum:n", "[{\"count\":5,\"sum_n\":5}]");
+    expect(mc_dynamic_facets, "field=status&limit=1", "[{\"value\":\"open\",\"count\":2}]");
+    write_one();
+    next_request();
+    expect(list_meta, "per_page=1", "5 old");
+    expect(mc_dynamic_aggregate, "metrics=count,sum:n", "[{\"count\":5,\"sum_n\":5}]");
+    expect(mc_dynamic_facets, "field=status&limit=1&q=new", "[{\"value\":\"new\",\"count\":1}]");
+    MC_CASE("the end of a list is known without counting");
+    expect(list_meta, "per_page=50", "6 exact");
+    expect(list_meta, "per_page=1&page=6", "6 exact");
+    MC_CASE("no row that is shown is beyond the total");
+    expect(list_meta, "per_page=2&page=3", "6 exact");
+    expect(mc_dynamic_aggregate, "metrics=count,sum:n&count=exact", "[{\"count\":6,\"sum_n\":6}]");
+    MC_CASE("what was asked for exactly is everybody's");
+    expect(list_meta, "per_page=1&count=exact", "6 exact");
+    expect(list_meta, "per_page=1", "6 exact");
+    MC_CASE("after its time it is found out anew");
+    write_one();
+    next_request();
+    expect(list_meta, "per_page=1", "6 old");
+    clock_us += 5000000;
+    expect(list_meta, "per_page=1", "7 exact");
     teardown();
 }
