@@ -2,6 +2,7 @@
 /* Cursors against a real table: every order, with and without nulls, while rows come and go. */
 #include "metacore/query/query.h"
 
+#include "mc_postgres.h"
 #include "mc_test.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ static const mc_column_def columns[] = {
 static mc_ctx ctx;
 static mc_model *model;
 static mc_db *db;
+static mc_db_dialect dialect;
 
 /* Row i of ROWS: values repeat, and each third is null; the fractions order as numbers only. */
 static mc_code insert(mc_db_conn *conn, int i, mc_err *err)
@@ -60,26 +62,35 @@ static mc_code fill(mc_db_conn *conn, mc_ctx *unused, void *user, mc_err *err)
     return rc;
 }
 
-static bool setup(void)
+static bool setup_at(mc_str url)
 {
     mc_model_def def = {.key = MC_STR("t"),
                         .table = MC_STR("t"),
                         .soft_delete = true,
                         .columns = columns,
                         .column_count = MC_LEN(columns)};
-    char url[256];
+    mc_db_config config = {MC_DB_CONFIG, .url = url, .module_path = mc_postgres_module()};
     mc_err err;
-    bool is_up;
+    mc_code rc = mc_db_open(&config, &db, &err);
 
     ctx = (mc_ctx){.arena = mc_arena_new(0)};
     ctx.who.org_id.bytes[0] = 1;
+    if (rc == MC_OK) {
+        dialect = mc_db_dialect_of(db);
+        rc = mc_model_new(&def, dialect, &model, &err);
+    }
+    if (rc == MC_OK)
+        rc = mc_db_write(db, &ctx, fill, &ctx, &err);
+    MC_EXPECT_OK(rc, &err);
+    return rc == MC_OK;
+}
+
+static bool setup(void)
+{
+    char url[256];
+
     (void)snprintf(url, sizeof(url), "sqlite:%s/q.db", mc_test_dir());
-    is_up = mc_model_new(&def, MC_DB_SQLITE, &model, &err) == MC_OK &&
-            mc_db_open(&(mc_db_config){MC_DB_CONFIG, .url = mc_z(url)}, &db, &err) == MC_OK &&
-            mc_db_write(db, &ctx, fill, &ctx, &err) == MC_OK;
-    if (!is_up)
-        MC_EXPECT_OK(err.code, &err);
-    return is_up;
+    return setup_at(mc_z(url));
 }
 
 static void teardown(void)
@@ -162,16 +173,15 @@ static void parse(const char *sort, const char *order, const char *filter, mc_qu
                          {MC_STR_INIT("f_n"), mc_z(filter)}};
     mc_err err;
 
-    MC_EXPECT_OK(mc_query_parse(&ctx, model, MC_DB_SQLITE, pairs, 3, out, &err), &err);
+    MC_EXPECT_OK(mc_query_parse(&ctx, model, dialect, pairs, 3, out, &err), &err);
 }
 
-MC_TEST("following cursors gives the rows of one long page, in every order, nulls included")
+static void follow_all(void)
 {
     static const char *const sorts[] = {"",    "id",     "created_at", "updated_at", "subject", "n",
                                         "day", "urgent", "hours",      "due_at",     "ref_id"};
     static const char *const orders[] = {"asc", "desc"};
 
-    MC_REQUIRE(setup());
     for (size_t i = 0; i < MC_LEN(sorts) * 2; i++) {
         mc_str cursor = MC_STR("");
         page whole, part;
@@ -190,6 +200,21 @@ MC_TEST("following cursors gives the rows of one long page, in every order, null
         } while (part.count == 7);
         MC_EXPECT_EQ(seen, ROWS);
     }
+}
+
+MC_TEST("following cursors gives the rows of one long page, in every order, nulls included")
+{
+    MC_REQUIRE(setup());
+    follow_all();
+    teardown();
+}
+
+MC_TEST("so does PostgreSQL, where null is the largest value")
+{
+    if (mc_postgres_missing())
+        MC_SKIP(mc_postgres_missing());
+    MC_REQUIRE(setup_at(mc_postgres_database()));
+    follow_all();
     teardown();
 }
 
@@ -256,7 +281,7 @@ MC_TEST("a cursor that was changed, cut, or taken from another list is refused")
     ctx.who.org_id.bytes[0] = 2;
     parse("n", "asc", "gt:1", &other);
     MC_EXPECT_EQ(load(&other, first.next, 5, &next), MC_INVALID);
-    MC_EXPECT_OK(mc_query_parse(&ctx, model, MC_DB_SQLITE, NULL, 0, &query, &err), &err);
+    MC_EXPECT_OK(mc_query_parse(&ctx, model, dialect, NULL, 0, &query, &err), &err);
     teardown();
 }
 
