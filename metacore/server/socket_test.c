@@ -383,7 +383,7 @@ MC_TEST("a client that does not read is dropped with 1013, and the others do not
     mc_ws_client slow, quick;
     int small = 4096;
 
-    start(&(mc_server_config){.socket_write_timeout_ms = 3000});
+    start(&(mc_server_config){.socket_write_timeout_ms = 20000});
     MC_REQUIRE(dial(&quick) == 101);
     MC_REQUIRE(dial(&slow) == 101);
     (void)setsockopt(slow.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));

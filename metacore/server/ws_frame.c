@@ -206,6 +206,8 @@ static bool keep(mc__ws_parser *self, const char *bytes, size_t n)
 {
     size_t wanted = self->message_len + n;
 
+    if (wanted > self->max)
+        return false; /* cannot be: the frames' heads were checked */
     if (wanted > self->message_cap) {
         /* What the frame still brings is known, and within max. */
         size_t cap = wanted + (size_t)self->left;

@@ -102,9 +102,8 @@ static void begin(mc__ws_loop *loop, mc__ws_message *message)
     loop->current = message;
     loop->user_at = 0;
     loop->cursor = NULL;
-    if (message->kind == MC__WS_TO_ORG)
-        loop->cursor = mc__ws_first(loop, MC__WS_BY_ORG, message->org_id);
-    else if (message->kind == MC__WS_DATA && is_visible(loop, message))
+    if (message->kind == MC__WS_TO_ORG ||
+        (message->kind == MC__WS_DATA && is_visible(loop, message)))
         loop->cursor = mc__ws_first(loop, MC__WS_BY_ORG, message->org_id);
     else if (message->kind == MC__WS_RECHECK && mc_uuid_is_nil(message->user))
         mc__ws_each(loop, recheck_any_user, message); /* rare: a session whose user is not known */

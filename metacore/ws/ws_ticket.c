@@ -156,7 +156,7 @@ bool mc__ws_ticket_look(mc__ws_tickets *self, mc_arena *arena, mc_str text, mc_t
                         mc_principal *out)
 {
     const ticket *t;
-    mc_str bytes, role = MC_STR("");
+    mc_str bytes, role;
     bool is_good = false;
 
     if (!mc_base64url_parse(arena, text, &bytes))

@@ -421,7 +421,7 @@ MC_TEST("a notification reaches every socket of the one it is for, and nobody el
 
 MC_TEST("a token's end, signing out, a disabled account and a new password close with 1008")
 {
-    static const char *const args[] = {"--dev", "--log-level", "error", "--token-ttl", "3", NULL};
+    static const char *const args[] = {"--dev", "--log-level", "error", "--token-ttl", "8", NULL};
     static const char *const disable[] = {"user", "disable", "--email", "agent@example.com", NULL};
     static const char *const passwd[] = {
         "user", "passwd", "--email", "them@example.com", "--password-stdin", NULL};
