@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -252,4 +253,35 @@ static mc_code make_and_free(mc_err *err)
 MC_TEST("a hub without memory is an ordinary error")
 {
     MC_TEST_OOM(make_and_free);
+}
+
+/* A slice of a fan-out ends at the five hundredth client, the newest first: who leaves there, while
+ * it pauses, is the one it would go on with. */
+MC_TEST("clients that leave in the middle of a long fan-out leave nothing behind")
+{
+    enum { SOCKETS = 1000, ROUNDS = 40, SLICE = 500, LEAVING = 4 };
+    static mc_ws_client sockets[SOCKETS];
+    struct rlimit limit;
+    size_t next = SOCKETS - SLICE + 1;
+    hub h;
+    mc_err err;
+
+    MC_REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (limit.rlim_max < 3 * SOCKETS)
+        MC_SKIP("too few descriptors");
+    limit.rlim_cur = limit.rlim_max;
+    MC_REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    MC_REQUIRE(hub_start(&h, 1, &(mc_ws_config){.max_per_user = SOCKETS}));
+    for (size_t i = 0; i < SOCKETS; i++)
+        MC_REQUIRE(hub_dial(&h, &sockets[i], "a1", NULL) == 101);
+    for (int round = 0; round < ROUNDS; round++) {
+        MC_EXPECT_OK(mc_ws_send_org(h.ws, hub_org('a'), MC_STR("CUSTOM"), MC_STR("1"), &err), &err);
+        for (int i = 0; i < LEAVING; i++)
+            mc_ws_deinit(&sockets[next--]);
+        MC_EXPECT(mc_ws_next_text(&sockets[0], WAIT_MS).len > 0);
+        MC_EXPECT(mc_ws_next_text(&sockets[SOCKETS - 1], WAIT_MS).len > 0);
+    }
+    for (size_t i = 0; i < SOCKETS; i++)
+        mc_ws_deinit(&sockets[i]);
+    hub_stop(&h);
 }
