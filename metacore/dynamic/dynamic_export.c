@@ -227,13 +227,16 @@ mc_code mc__export_handler(mc_http_req *req, mc_http_res *res, void *user, mc_er
 mc_code mc__export_template(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     job *j = mc_arena_object(mc_http_ctx(req)->arena, job);
-    mc_code rc = j ? open_export(req, user, j, err) : mc_fail(err, MC_NO_MEMORY, "export");
+    mc_code rc;
 
+    if (!j)
+        return mc_fail(err, MC_NO_MEMORY, "export");
+    j->is_template = true;
+    rc = open_export(req, user, j, err);
     if (rc == MC_OK && j->format == &formats[FORMAT_JSON])
         rc = mc_fail(err, MC_INVALID, "format: a template is csv or xlsx");
     if (rc != MC_OK)
         return rc;
-    j->is_template = true;
     answer_file(req, res, j);
     return MC_OK;
 }

@@ -2,6 +2,9 @@
 /* Files as rows: the request, and what became of each row. */
 #include "metacore/base/utf8.h"
 #include "metacore/dynamic/dynamic_import_internal.h"
+#include "metacore/dynamic/dynamic_workbook_internal.h"
+
+#define WORKBOOK_TYPE "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 /* ---- the request ---- */
 
@@ -30,11 +33,12 @@ static mc_code find_file(mc_http_req *req, const mc_http_body *body, mc_str *tex
     *text = body->text;
     *is_json = is_type(type, MC_STR("application/json"));
     if (*is_json || type.len == 0 || is_type(type, MC_STR("text/csv")) ||
-        is_type(type, MC_STR("text/plain")))
+        is_type(type, MC_STR("text/plain")) || is_type(type, MC_STR(WORKBOOK_TYPE)))
         return MC_OK;
     if (!is_type(type, MC_STR("multipart/form-data")))
-        return mc_fail(err, MC_UNSUPPORTED,
-                       "import: want multipart/form-data, text/csv or application/json");
+        return mc_fail(
+            err, MC_UNSUPPORTED,
+            "import: want multipart/form-data, text/csv, application/json or a workbook");
     rc = mc_http_body_find_part(req, body, MC_STR("file"), &part, err);
     if (rc == MC_NOT_FOUND)
         return mc_fail(err, MC_INVALID, "expected `file` in multipart form: no such part");
@@ -68,19 +72,44 @@ static mc_code read_mode(mc_http_req *req, bool is_validation, mc__import_mode *
     return MC_OK;
 }
 
+static mc_code run_text(mc__import *in, const mc_http_body *body, mc_str text, mc__source_kind kind,
+                        mc_err *err)
+{
+    mc_code rc = mc__source_open(&in->source, in->ctx, in->model, body, text, kind, &in->rows, err);
+
+    if (rc == MC_OK && in->mode == MC__IMPORT_ALL && in->rows > MC_DYNAMIC_IMPORT_ALL_MAX)
+        rc = mc_fail(err, MC_TOO_LARGE,
+                     "mode: all takes up to %d rows, the file has %zu: use mode=rows",
+                     MC_DYNAMIC_IMPORT_ALL_MAX, in->rows);
+    return rc == MC_OK ? mc__import_run(in, err) : rc;
+}
+
+static mc_code run_workbook(mc__import *in, mc_str workbook, mc_err *err)
+{
+    mc_str folder = in->self->config.temp_dir;
+    char *dir = mc_str_z(in->ctx->arena, folder.len ? folder : MC_STR("/tmp"));
+    mc_http_body csv;
+    mc_code rc =
+        dir ? mc__workbook_to_csv(workbook, dir, &csv, err) : mc_fail(err, MC_NO_MEMORY, "import");
+
+    if (rc != MC_OK)
+        return rc;
+    rc = run_text(in, &csv, csv.text, MC__SOURCE_WORKBOOK, err);
+    mc_http_body_close(&csv);
+    return rc;
+}
+
 static mc_code run_file(mc_http_req *req, mc__import *in, const mc_http_body *body, mc_err *err)
 {
     mc_str text;
     bool is_json;
     mc_code rc = find_file(req, body, &text, &is_json, err);
 
-    if (rc == MC_OK)
-        rc = mc__source_open(&in->source, in->ctx, in->model, body, text, is_json, &in->rows, err);
-    if (rc == MC_OK && in->mode == MC__IMPORT_ALL && in->rows > MC_DYNAMIC_IMPORT_ALL_MAX)
-        rc = mc_fail(err, MC_TOO_LARGE,
-                     "mode: all takes up to %d rows, the file has %zu: use mode=rows",
-                     MC_DYNAMIC_IMPORT_ALL_MAX, in->rows);
-    return rc == MC_OK ? mc__import_run(in, err) : rc;
+    if (rc != MC_OK)
+        return rc;
+    if (mc__workbook_is(text))
+        return run_workbook(in, text, err);
+    return run_text(in, body, text, is_json ? MC__SOURCE_JSON : MC__SOURCE_CSV, err);
 }
 
 /* ---- the answer ---- */

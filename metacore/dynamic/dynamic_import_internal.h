@@ -25,11 +25,18 @@ bool mc__json_rows_next(mc__json_rows *self, mc_arena *arena, const mc_json **ou
 
 /* ---- dynamic_import_source.c: a file as rows ---- */
 
+typedef enum mc__source_kind {
+    MC__SOURCE_CSV,
+    MC__SOURCE_JSON,
+    MC__SOURCE_WORKBOOK /* as mc__workbook_to_csv writes it */
+} mc__source_kind;
+
 typedef struct mc__source {
     const mc_model *model;
     const mc_http_body *body; /* what was read of it is forgotten */
     mc_str text;
     bool is_json;
+    bool is_workbook;
     mc__json_rows json;
     mc__csv csv;
     mc_str *keys; /* CSV: the column that each cell is for, empty: none */
@@ -46,8 +53,8 @@ typedef struct mc__source {
  * rows.
  */
 mc_code mc__source_open(mc__source *self, mc_ctx *ctx, const mc_model *model,
-                        const mc_http_body *body, mc_str text, bool is_json, size_t *out_rows,
-                        mc_err *err);
+                        const mc_http_body *body, mc_str text, mc__source_kind kind,
+                        size_t *out_rows, mc_err *err);
 /* The next row as JSON, in arena. False at the end or on a failure, which *out_rc tells. */
 bool mc__source_next(mc__source *self, mc_arena *arena, const mc_json **out, mc_err *err,
                      mc_code *out_rc);

@@ -3,6 +3,7 @@
 #include "metacore/base/utf8.h"
 #include "metacore/dynamic/dynamic_export_internal.h"
 #include "metacore/dynamic/dynamic_import_internal.h"
+#include "metacore/dynamic/dynamic_workbook_internal.h"
 
 #define WINDOW_BYTES ((size_t)4 << 20) /* after so much that was read, memory is given back */
 #define SCAN_ARENA_BYTES ((size_t)64 << 20)
@@ -11,9 +12,6 @@
 
 static mc_code check_magic(mc_str text, mc_err *err)
 {
-    if (mc_str_starts_with(text, MC_STR("PK\x03\x04")))
-        return mc_fail(err, MC_UNSUPPORTED,
-                       "import: this is a workbook (.xlsx): save it as CSV in UTF-8");
     if (mc_str_starts_with(text, MC_STR("\xff\xfe")) ||
         mc_str_starts_with(text, MC_STR("\xfe\xff")) ||
         (text.len > 3 && (text.ptr[1] == '\0' || text.ptr[0] == '\0')))
@@ -105,9 +103,26 @@ static mc_code read_header(mc__source *self, mc_ctx *ctx, mc_err *err)
 
 /* ---- rows of a CSV ---- */
 
+/* A day or an instant, where a workbook has a number for it. */
+static mc_str workbook_value(mc_arena *arena, const mc_column *column, mc_str cell)
+{
+    char text[MC_TIME_TEXT_LEN];
+    mc_time time;
+    mc_str copy;
+
+    if ((column->type != MC_COL_TIMESTAMP && column->type != MC_COL_DATE) ||
+        !mc__workbook_time(cell, &time))
+        return cell;
+    mc_time_format(time, text);
+    copy = mc_str_copy(
+        arena, mc_str_of(text, column->type == MC_COL_DATE ? MC_DATE_TEXT_LEN : MC_TIME_TEXT_LEN));
+    return copy.ptr ? copy : cell;
+}
+
 /* A cell as the JSON that a form would send for its column; text that fits nothing stays text,
  * so that the type error names it. */
-static const mc_json *cell_value(mc_arena *arena, const mc_column *column, mc_str cell)
+static const mc_json *cell_value(mc_arena *arena, const mc_column *column, mc_str cell,
+                                 bool is_workbook)
 {
     mc_json *value = mc_arena_object(arena, mc_json);
     const mc_json *parsed;
@@ -145,6 +160,8 @@ static const mc_json *cell_value(mc_arena *arena, const mc_column *column, mc_st
         break;
     default:
         value->as.string = mc_str_trim(cell);
+        if (is_workbook)
+            value->as.string = workbook_value(arena, column, value->as.string);
     }
     return value;
 }
@@ -162,7 +179,8 @@ static const mc_json *csv_row(mc__source *self, mc_arena *arena, size_t cell_cou
 
         if (self->keys[i].len == 0)
             continue;
-        value = cell_value(arena, mc_model_find_column(self->model, self->keys[i]), self->cells[i]);
+        value = cell_value(arena, mc_model_find_column(self->model, self->keys[i]), self->cells[i],
+                           self->is_workbook);
         if (!value)
             return NULL;
         members[count++] = (mc_json_member){self->keys[i], value};
@@ -247,12 +265,14 @@ static mc_code count_rows(mc__source *self, size_t *out, mc_err *err)
 }
 
 mc_code mc__source_open(mc__source *self, mc_ctx *ctx, const mc_model *model,
-                        const mc_http_body *body, mc_str text, bool is_json, size_t *out_rows,
-                        mc_err *err)
+                        const mc_http_body *body, mc_str text, mc__source_kind kind,
+                        size_t *out_rows, mc_err *err)
 {
+    bool is_json = kind == MC__SOURCE_JSON;
     mc_code rc = check_magic(text, err);
 
     *self = (mc__source){.model = model, .body = body, .text = text, .is_json = is_json};
+    self->is_workbook = kind == MC__SOURCE_WORKBOOK;
     self->keys = mc_arena_array(ctx->arena, mc_str, MC_MODEL_COLUMNS_MAX);
     self->cells = mc_arena_array(ctx->arena, mc_str, MC_MODEL_COLUMNS_MAX);
     if (rc == MC_OK && (!self->keys || !self->cells))

@@ -200,6 +200,9 @@ MC_TEST("a workbook holds numbers as numbers, text as text, and no formula")
     MC_REQUIRE(sheet_of(client.body, xml, sizeof(xml), &sheet));
     MC_EXPECT_HAS(sheet, "<t>subject</t>");
     MC_EXPECT(mc_str_find(sheet, MC_STR("r=\"2\"")) == sheet.len);
+    MC_CASE("and is the contract's CSV when nothing is said");
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/export/template", NULL), 200);
+    MC_EXPECT_HAS(client.head, "text/csv");
     MC_EXPECT_EQ(
         mc_client_call(&client, "GET", "/api/dynamic/tickets/export/template?format=json", NULL),
         400);

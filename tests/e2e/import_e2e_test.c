@@ -77,7 +77,7 @@ MC_TEST("a file is read by what it is, and each row by its columns' types")
          "--xx\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1" END, "expected `file`", 400},
         {"UTF-16", "text/csv", "\xff\xfes", "UTF-16", 400},
         {"Latin-1", "text/csv", "subject\nCaf\xe9\n", "not in UTF-8", 400},
-        {"a workbook", BOUNDARY, PART("a.xlsx") "PK\x03\x04xxxx" END, "save it as CSV", 415},
+        {"no workbook", BOUNDARY, PART("a.xlsx") "PK\x03\x04xxxx" END, "damaged", 400},
         {"a header that means nothing", "text/csv", "foo,bar\n1,2\n", "names no column", 400},
         {"a header that means the same twice", "text/csv", "subject,Subject\n1,2\n", "two columns",
          400},
@@ -161,6 +161,42 @@ MC_TEST("all or nothing, when that is asked for")
     MC_EXPECT_Z(total(&client), "0");
     MC_EXPECT_EQ(post(&client, BASE "?mode=all", "text/csv", MC_STR("subject\nA\nB\n")), 200);
     MC_EXPECT_Z(total(&client), "2");
+    teardown(&process, &client);
+}
+
+MC_TEST("a workbook that was exported comes back as it was")
+{
+    static const mc_str type =
+        MC_STR_INIT("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+    mc_process process;
+    mc_client client;
+    char *book;
+    size_t len;
+
+    MC_REQUIRE(setup(&process, &client));
+    MC_EXPECT_EQ(post(&client, BASE, "application/json",
+                      MC_STR("[{\"subject\":\"=1+1, \\\"q\\\"\",\"hours\":2.5,\"urgent\":true,"
+                             "\"due_at\":\"2026-12-01\"},{\"subject\":\"two\\nlines\"}]")),
+                 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET",
+                                "/api/dynamic/tickets/export?format=xlsx&column_labels="
+                                "%7B%22hours%22%3A%22Hours%22%7D",
+                                NULL),
+                 200);
+    len = client.body.len;
+    book = malloc(len);
+    memcpy(book, client.body.ptr, len);
+    MC_EXPECT_EQ(post(&client, BASE, type.ptr, mc_str_of(book, len)), 200);
+    MC_EXPECT_HAS(client.body, "\"created\":2,\"failed\":0");
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets?search=1%2B1", NULL), 200);
+    MC_EXPECT_HAS(client.body, "\"total\":2");
+    MC_EXPECT_Z(mc_client_field(&client, "hours"), "2.5");
+    MC_EXPECT_Z(mc_client_field(&client, "urgent"), "true");
+    MC_EXPECT_Z(mc_client_field(&client, "due_at"), "2026-12-01T00:00:00.000000Z");
+    MC_CASE("one with a bite taken out is damaged, wherever it was");
+    for (size_t cut = 30; cut < len; cut += len / 9 + 1)
+        MC_EXPECT_EQ(post(&client, BASE, type.ptr, mc_str_of(book, cut)), 400);
+    free(book);
     teardown(&process, &client);
 }
 
