@@ -396,6 +396,7 @@ function onFamily(world, family) {
 
   if (family === 'dynamic')
     say('and is offered nothing else, by a page that asks for the permissions', async () => {
+      await owner.table.settled()
       await owner.table.row('Zebra').locator('td').last().getByRole('button').click()
       equal(await owner.page.getByRole('menuitem').allInnerTexts(), ['View'], 'row menu')
       await owner.page.keyboard.press('Escape')

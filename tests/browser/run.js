@@ -11,6 +11,7 @@ import { openBrowser } from './lib/browser.js'
 import { runAll } from './lib/check.js'
 import { openEdge } from './lib/edge.js'
 import { runCommand, startServer } from './lib/metacore.js'
+import { live } from './live.js'
 
 const [binary, app, only] = process.argv.slice(2)
 const shots = path.resolve(process.env.BROWSER_SHOTS ?? 'shots')
@@ -31,10 +32,12 @@ const world = {
   port: () => server.port,
   browser: () => browser,
   shoot: (page, name) => browser.shoot(page, name),
+  dropSockets: () => edge.dropSockets(),
   command: (args, input) => runCommand(binary, data, args, input),
 }
 contract(world)
 flow(world)
+live(world)
 
 // A picture of what the user saw says more than a selector that was not found.
 const onFailure = async (name) => {

@@ -52,14 +52,23 @@ export function openEdge(folder, port) {
     if (req.url.startsWith('/api/')) passOn(req, res, port)
     else void answerFile(folder, req.url, res)
   })
-  edge.on('upgrade', (req, socket, head) => passOnSocket(req, socket, head, port))
+  const sockets = new Set()
+  edge.on('upgrade', (req, socket, head) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    passOnSocket(req, socket, head, port)
+  })
+  // As a proxy that was restarted.
+  const dropSockets = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   return new Promise((resolve) => {
     edge.listen(0, '127.0.0.1', () => {
       const close = () => {
         edge.close()
         edge.closeAllConnections()
       }
-      resolve({ origin: `http://127.0.0.1:${edge.address().port}`, close })
+      resolve({ origin: `http://127.0.0.1:${edge.address().port}`, close, dropSockets })
     })
   })
 }

@@ -6,10 +6,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from './check.js'
 
 // What a page shows in the end: it may take several requests until it does.
-export async function eventually(read, wanted, what) {
+export async function eventually(read, wanted, what, tries = 150) {
   const text = JSON.stringify(wanted)
   let got
-  for (let i = 0; i < 150; i++) {
+  for (let i = 0; i < tries; i++) {
     got = await read()
     if (JSON.stringify(got) === text) return
     await pause(100)
@@ -17,8 +17,8 @@ export async function eventually(read, wanted, what) {
   throw new Failure(`${what}: got ${JSON.stringify(got)}, wanted ${text}`)
 }
 
-// The table rebuilds its header whenever options, facets or rows arrive, and an open menu closes: a
-// person opens it again, and so do tests, twice.
+// The table is built anew whenever options, facets or rows arrive, by the socket too, and an open menu
+// closes: a person opens it again, and so do tests, twice.
 async function again(work) {
   for (let left = 2; ; left--) {
     try {
@@ -73,8 +73,11 @@ export class Table {
   }
 
   async chooseInRow(text, item) {
-    await this.row(text).locator('td').last().getByRole('button').click()
-    await this.page.getByRole('menuitem', { name: item }).click()
+    await again(async () => {
+      await this.settled()
+      await this.row(text).locator('td').last().getByRole('button').click(QUICK)
+      await this.page.getByRole('menuitem', { name: item }).click(QUICK)
+    })
   }
 
   async sort(header, direction) {

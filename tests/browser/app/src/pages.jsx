@@ -93,6 +93,7 @@ export function DynamicPage() {
   if (!me) return null
   return (
     <PermissionsProvider permissions={me.permissions} isAdmin={me.is_admin}>
+      <LiveStatus />
       <DynamicCRUDPage model={modelOf()} />
     </PermissionsProvider>
   )
