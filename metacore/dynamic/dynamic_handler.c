@@ -78,10 +78,12 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     {.method = "GET", .pattern = base "/:model", .run = MC_HTTP_READ, .handle = list},             \
         {.method = "GET",                                                                          \
          .pattern = base "/:model/export",                                                         \
+         .flags = MC_HTTP_QUERY_TOKEN, /* a link cannot send a header */                           \
          .run = MC_HTTP_LONG,                                                                      \
          .handle = mc__export_handler},                                                            \
         {.method = "GET",                                                                          \
          .pattern = base "/:model/export/template",                                                \
+         .flags = MC_HTTP_QUERY_TOKEN, /* a link cannot send a header */                           \
          .run = MC_HTTP_LONG,                                                                      \
          .handle = mc__export_template},                                                           \
         {.method = "POST",                                                                         \

@@ -105,6 +105,11 @@ MC_TEST("tokens that were tampered with, or come by the query, are refused")
     client.token[0] = '\0';
     (void)snprintf(path, sizeof(path), "/api/dynamic/tickets?token=%s", good);
     MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 401);
+    MC_CASE("W20: and in the query of a download, which a link starts");
+    (void)snprintf(path, sizeof(path), "/api/dynamic/tickets/export?token=%s", good);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 200);
+    path[strlen(path) - 20] ^= 1;
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", path, NULL), 401);
     teardown(&process, &client);
 }
 
