@@ -186,12 +186,49 @@ static mc_code grant_remove(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf 
     return change_grant(app, ctx, in, false, out, err);
 }
 
+static mc_str email_of(const mc_auth_users *users, mc_uuid id)
+{
+    for (size_t i = 0; i < users->count; i++) {
+        if (mc_uuid_eq(users->items[i].id, id))
+            return users->items[i].email;
+    }
+    return MC_STR("");
+}
+
+/* A role's grants have a role, a person's an address. */
+static void write_grant(mc_buf *out, const mc_permission_grant *grant, const mc_auth_users *users)
+{
+    mc_buf_lit(out, "{\"capability\":");
+    mc_json_write_str(out, grant->capability);
+    if (!mc_uuid_is_nil(grant->user_id)) {
+        mc_buf_lit(out, ",\"email\":");
+        mc_json_write_str(out, email_of(users, grant->user_id));
+    }
+    mc_buf_lit(out, ",\"role\":");
+    mc_json_write_str(out, grant->role);
+    if (!mc_uuid_is_nil(grant->user_id)) {
+        mc_buf_lit(out, ",\"user_id\":\"");
+        mc_uuid_write(out, grant->user_id);
+        mc_buf_char(out, '"');
+    }
+    mc_buf_char(out, '}');
+}
+
+/* All of an organization's, or those of one role or person. */
 static mc_code grant_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
 {
+    mc_str role = optional(in, "role"), email = optional(in, "email");
     mc_permission_grants grants;
+    mc_auth_users users;
+    mc_auth_user user = {0};
     mc_auth_org org;
+    bool is_first = true;
     mc_code rc = find_org(app, ctx, in, &org, err);
 
+    if (rc == MC_OK && email.len)
+        rc = find_user(app, ctx, in, &user, err);
+    if (rc == MC_OK)
+        rc = mc_auth_list_users(app->auth, ctx, org.id, &users, err);
     if (rc == MC_OK)
         rc = mc_permission_list_grants(app->permission, ctx, org.id, &grants, err);
     if (rc != MC_OK)
@@ -200,18 +237,13 @@ static mc_code grant_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *o
     for (size_t i = 0; i < grants.count; i++) {
         const mc_permission_grant *grant = &grants.items[i];
 
-        if (i > 0)
+        if ((role.len && !mc_str_eq_nocase(grant->role, role)) ||
+            (email.len && !mc_uuid_eq(grant->user_id, user.id)))
+            continue;
+        if (!is_first)
             mc_buf_char(out, ',');
-        mc_buf_lit(out, "{\"capability\":");
-        mc_json_write_str(out, grant->capability);
-        mc_buf_lit(out, ",\"role\":");
-        mc_json_write_str(out, grant->role);
-        if (!mc_uuid_is_nil(grant->user_id)) {
-            mc_buf_lit(out, ",\"user_id\":\"");
-            mc_uuid_write(out, grant->user_id);
-            mc_buf_char(out, '"');
-        }
-        mc_buf_char(out, '}');
+        is_first = false;
+        write_grant(out, grant, &users);
     }
     mc_buf_char(out, ']');
     return MC_OK;

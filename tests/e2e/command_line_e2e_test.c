@@ -124,6 +124,24 @@ MC_TEST("beside a running server commands take effect at once")
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets", NULL), 200);
     MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"subject\":\"x\"}"),
                  403);
+    MC_CASE("grants are listed by whom they are for, all or one's");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "add", "--data", data, "--org", "Demo", "--email",
+                     "bob@example.com", "--capability", "tickets.delete"),
+                 0);
+    MC_EXPECT_EQ(RUN(NULL, "grant", "list", "--data", data, "--org", "Demo"), 0);
+    MC_EXPECT_HAS(mc_z(out), "agent");
+    MC_EXPECT_HAS(mc_z(out), "bob@example.com");
+    MC_EXPECT_EQ(RUN(NULL, "grant", "list", "--data", data, "--org", "Demo", "--role", "Agent"), 0);
+    MC_EXPECT_HAS(mc_z(out), "tickets.read");
+    MC_EXPECT(strstr(out, "tickets.delete") == NULL);
+    MC_EXPECT_EQ(RUN(NULL, "grant", "list", "--data", data, "--org", "Demo", "--email",
+                     "bob@example.com", "--json"),
+                 0);
+    MC_EXPECT_HAS(mc_z(out), "\"email\":\"bob@example.com\"");
+    MC_EXPECT(strstr(out, "tickets.read") == NULL);
+    MC_EXPECT_EQ(RUN(NULL, "grant", "remove", "--data", data, "--org", "Demo", "--email",
+                     "bob@example.com", "--capability", "tickets.delete"),
+                 0);
     MC_CASE("and its removal closes it");
     MC_EXPECT_EQ(RUN(NULL, "grant", "remove", "--data", data, "--org", "Demo", "--role", "agent",
                      "--capability", "tickets.read"),
