@@ -224,9 +224,11 @@ MC_TEST("facets and aggregates answer on every path, with the list's filters")
             MC_EXPECT_HAS(mc_client_field(&client, "message"), refused[i].named);
         }
     }
+    /* Exact: on a slow machine the scan costs enough for an older answer to be good otherwise. */
     MC_CASE("a write is in the next answer");
     create("{\"subject\":\"e\",\"hours\":10}");
-    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/aggregate", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/aggregate?count=exact", NULL),
+                 200);
     MC_EXPECT_HAS(client.body, "{\"hours\":13.75}");
     client.token[0] = '\0';
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/api/dynamic/tickets/facets?field=status", NULL),
