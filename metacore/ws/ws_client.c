@@ -28,7 +28,6 @@ mc_code mc__ws_client_new(mc_ws *self, const mc_ctx *ctx, mc__ws_client **out, m
     client->org_id = ctx->who.org_id;
     client->session_id = ctx->who.session_id;
     client->expires_at = ctx->who.token_expires_at;
-    client->rechecks = atomic_load(&self->rechecks);
     client->reloaded_us = mc_clock_monotonic_us(self->config.clock);
     if (!set_role(client, ctx->who.role)) {
         free(client);

@@ -45,6 +45,10 @@ static mc_code authenticate(void *user, mc_http_req *req, mc_err *err)
                                   .role = MC_STR("agent")};
     if (atomic_load(&h->token_ttl_us))
         req->ctx.who.token_expires_at = now(h) + atomic_load(&h->token_ttl_us);
+    if (atomic_load(&h->ends_in_handshake)) {
+        atomic_store(&h->is_over, true);
+        mc_ws_recheck(h->ws, req->ctx.who.user_id, (mc_uuid){{0}});
+    }
     return MC_OK;
 }
 

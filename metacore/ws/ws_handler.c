@@ -111,7 +111,8 @@ static bool is_elsewhere(const mc_http_req *req)
 }
 
 /* Nothing after this may fail: from here on the socket's on_close gives the place back. */
-static mc_code answer_upgrade(mc_ws *self, mc_http_req *req, mc_http_res *res, mc_err *err)
+static mc_code answer_upgrade(mc_ws *self, mc_http_req *req, uint64_t rechecks, mc_http_res *res,
+                              mc_err *err)
 {
     mc_ctx *ctx = mc_http_ctx(req);
     mc_upgrade *upgrade = mc_arena_object(ctx->arena, mc_upgrade);
@@ -128,6 +129,7 @@ static mc_code answer_upgrade(mc_ws *self, mc_http_req *req, mc_http_res *res, m
         return rc;
     }
     client->is_elsewhere = is_elsewhere(req);
+    client->rechecks = rechecks;
     upgrade->handler = &mc__ws_socket_handler;
     upgrade->user = client;
     res->status = 101;
@@ -141,6 +143,8 @@ static mc_code open_socket(mc_http_req *req, mc_http_res *res, void *user, mc_er
     mc_str ticket = MC_STR("");
     mc_ctx *ctx = mc_http_ctx(req);
     int status;
+    /* Before it is asked who this is: what ends after that is noticed when the socket opens. */
+    uint64_t rechecks = atomic_load(&self->rechecks);
     mc_code rc = identify(self, req, &ticket, err);
 
     if (rc == MC_OK && mc_upgrade_check(req->message, &status, err) != MC_OK)
@@ -150,7 +154,7 @@ static mc_code open_socket(mc_http_req *req, mc_http_res *res, void *user, mc_er
     if (rc == MC_OK && ticket.len &&
         !mc__ws_ticket_take(self->tickets, ctx->arena, ticket, mc_clock_now(self->config.clock)))
         rc = expired(err);
-    return rc == MC_OK ? answer_upgrade(self, req, res, err) : rc;
+    return rc == MC_OK ? answer_upgrade(self, req, rechecks, res, err) : rc;
 }
 
 /* ---- POST /ws/ticket ---- */

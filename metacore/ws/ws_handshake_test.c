@@ -154,6 +154,14 @@ MC_TEST("a session that is over closes its sockets, by user, by session, or foun
     MC_EXPECT_EQ(mc_ws_wait_close(&socket, WAIT_MS), 1008);
     mc_ws_deinit(&socket);
 
+    MC_CASE("while it shakes hands, when it is in no list yet");
+    atomic_store(&h.is_over, false);
+    atomic_store(&h.ends_in_handshake, true);
+    MC_REQUIRE(hub_dial(&h, &socket, "a1", NULL) == 101);
+    MC_EXPECT_EQ(mc_ws_wait_close(&socket, WAIT_MS), 1008);
+    mc_ws_deinit(&socket);
+    atomic_store(&h.ends_in_handshake, false);
+
     MC_CASE("elsewhere");
     atomic_store(&h.is_over, false);
     MC_REQUIRE(hub_follow(&h, &socket, "a1", "\"tickets\""));

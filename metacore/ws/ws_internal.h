@@ -50,7 +50,7 @@ struct mc__ws_client {
     mc_time expires_at; /* of its token; 0: never */
     mc__ws_link links[MC__WS_BY_COUNT];
     mc__ws_sub *subs;
-    uint64_t rechecks; /* the hub's, as of its handshake */
+    uint64_t rechecks; /* the hub's, from before its handshake */
     int64_t reloaded_us;
     uint32_t dropped; /* events over all subs */
     uint16_t sub_count, sub_cap;

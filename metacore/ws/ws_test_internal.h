@@ -20,6 +20,7 @@ typedef struct hub {
     mc_models *models;
     mc_http_router *router;
     atomic_bool may_read, is_over, is_store_broken, is_hidden;
+    atomic_bool ends_in_handshake; /* the session, right after it was found good */
     atomic_ullong version;
     atomic_llong token_ttl_us; /* 0: for ever */
     atomic_llong clock_us;     /* added to the system's */
