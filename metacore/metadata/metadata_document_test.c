@@ -84,7 +84,7 @@ static const struct {
     {"a title that is a key is translated", 't', "tickets", "title", "\"Tickets\""},
     {"a label that is a key is translated", 't', "tickets", "columns.subject.label",
      "\"Subject line\""},
-    {"an unknown text stays", 't', "tickets", "columns.subject.tooltip", "\"no.such.key\""},
+    {"an unknown key is its last word", 't', "tickets", "columns.subject.tooltip", "\"Key\""},
     {"keys that are not known pass through", 't', "tickets", "view_type", "\"kanban\""},
     {"a column's too", 't', "tickets", "columns.subject.cellStyle", "\"badge\""},
     {"a style that is also a key of the catalog is no text", 't', "tickets",
@@ -225,6 +225,43 @@ MC_TEST("a document is what the model declares, completed from its columns")
         MC_CASE(rows[i].name);
         MC_EXPECT_Z(desk_at(&d, desk_doc(&d, rows[i].kind, rows[i].model), rows[i].path),
                     rows[i].json);
+    }
+    MC_CASE(NULL);
+    desk_close(&d);
+}
+
+MC_TEST("a key that no catalog knows is said in words, but for what a page translates itself")
+{
+    static const char manifest[] =
+        "{\"key\":\"k\",\"name\":\"K\",\"version\":\"1.0.0\",\"model_definitions\":[{"
+        "\"table_name\":\"t\",\"model_key\":\"t\",\"label\":\"Things\",\"columns\":["
+        "{\"name\":\"due_date\",\"type\":\"string\"}],"
+        "\"table\":{\"title\":\"k.t.table.title\",\"searchPlaceholder\":\"k.t.table.search\","
+        "\"columns\":[{\"key\":\"due_date\",\"label\":\"k.t.columns.due_date\"}]},"
+        "\"modal\":{\"title\":\"k.t.modal.title\",\"messages\":{\"created\":\"k.t.said.created\"},"
+        "\"fields\":[{\"key\":\"due_date\",\"label\":\"k.t.fields.due_date\",\"helpText\":"
+        "\"see node.js or "
+        "k.t.x\",\"options\":[{\"value\":\"a\",\"label\":\"k.t.options.in_use\"}]}]}}]}";
+    static const struct {
+        char kind;
+        const char *path, *json;
+    } said[] = {
+        {'t', "title", "\"Things\""},
+        {'t', "searchPlaceholder", "\"\""},
+        {'t', "columns.due_date.label", "\"k.t.columns.due_date\""},
+        {'m', "title", "\"Things\""},
+        {'m', "messages.created", "\"Created\""},
+        {'m', "fields.due_date.label", "\"Due Date\""},
+        {'m', "fields.due_date.helpText", "\"see node.js or k.t.x\""},
+        {'m', "fields.due_date.options.0.label", "\"In Use\""},
+    };
+    desk d;
+
+    MC_REQUIRE_OK(desk_open(&d, NULL), &d.err);
+    MC_EXPECT_OK(desk_install(&d, manifest), &d.err);
+    for (size_t i = 0; i < MC_LEN(said); i++) {
+        MC_CASE(said[i].path);
+        MC_EXPECT_Z(desk_at(&d, desk_doc(&d, said[i].kind, "t"), said[i].path), said[i].json);
     }
     MC_CASE(NULL);
     desk_close(&d);

@@ -32,8 +32,11 @@ void mc__w_key(mc__writer *w, mc_str key);
 void mc__w_item(mc__writer *w, mc_str text);
 void mc__w_number(mc__writer *w, int64_t n);
 void mc__w_str(mc__writer *w, mc_str key, mc_str value);
-/** A text for people: translated when the catalogs have it. */
+/** A text for people: translated when the catalogs have it; a catalog key that they lack is said in
+ *  words. */
 void mc__w_text(mc__writer *w, mc_str key, mc_str value);
+/** The same, but a key that they lack stays one: for labels that a page translates itself. */
+void mc__w_text_or_key(mc__writer *w, mc_str key, mc_str value);
 /** The kernel's own text of that catalog key, or fallback without catalogs. */
 void mc__w_kernel_text(mc__writer *w, mc_str key, const char *catalog_key, mc_str fallback);
 void mc__w_bool(mc__writer *w, mc_str key, bool value);

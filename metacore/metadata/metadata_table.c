@@ -127,7 +127,8 @@ static void write_label(mc__writer *w, const mc_json *declared, const mc_column 
     char catalog_key[96];
 
     if (label.len) {
-        mc__w_text(w, MC_STR("label"), label);
+        /* A page translates these itself, and shortens the keys that it does not know. */
+        mc__w_text_or_key(w, MC_STR("label"), label);
     } else if (column && column->is_system) {
         (void)snprintf(catalog_key, sizeof(catalog_key), "metacore.column.%.*s", MC_FMT(key));
         mc__w_kernel_text(w, MC_STR("label"), catalog_key, column->label);

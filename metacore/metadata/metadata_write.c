@@ -52,18 +52,61 @@ void mc__w_number(mc__writer *w, int64_t n)
     mc_buf_i64(w->out, n);
 }
 
-static mc_str translated(const mc__writer *w, mc_str text)
+static bool find_text(const mc__writer *w, mc_str text, mc_str *out)
 {
-    mc_str found = text;
+    return w->texts && text.len && mc_i18n_find(w->texts, w->lang, w->model->addon_key, text, out);
+}
 
-    if (w->texts && text.len)
-        (void)mc_i18n_find(w->texts, w->lang, w->model->addon_key, text, &found); /* else as is */
-    return found;
+/* "projects.tasks.fields.due_date": two dots or more between lower-case words, nothing else. */
+static bool is_catalog_key(mc_str text)
+{
+    size_t dots = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool is_start = i == 0 || text.ptr[i - 1] == '.';
+
+        if (c == '.' && !is_start)
+            dots++;
+        else if (!(c >= 'a' && c <= 'z') && (is_start || !(c == '_' || (c >= '0' && c <= '9'))))
+            return false;
+    }
+    return dots >= 2 && text.ptr[text.len - 1] != '.';
+}
+
+/* A key that no catalog knows is nothing to show: its last word is, or the model's own title. A
+ * placeholder is rather left empty. */
+static mc_str said_without(mc__writer *w, mc_str key, mc_str text)
+{
+    if (!is_catalog_key(text))
+        return text;
+    if (mc_str_eq(key, MC_STR("title")))
+        return mc__title_of(w);
+    if (mc_str_ends_with(key, MC_STR("laceholder")))
+        return MC_STR("");
+    while (mc_str_find(text, MC_STR(".")) < text.len)
+        text = mc_str_slice(text, mc_str_find(text, MC_STR(".")) + 1, text.len);
+    return mc__label_of(w, text);
+}
+
+static mc_str translated(mc__writer *w, mc_str key, mc_str text)
+{
+    mc_str found;
+
+    return find_text(w, text, &found) ? found : said_without(w, key, text);
 }
 
 void mc__w_text(mc__writer *w, mc_str key, mc_str value)
 {
-    mc__w_str(w, key, translated(w, value));
+    mc__w_str(w, key, translated(w, key, value));
+}
+
+void mc__w_text_or_key(mc__writer *w, mc_str key, mc_str value)
+{
+    mc_str found = value;
+
+    (void)find_text(w, value, &found); /* else the key */
+    mc__w_str(w, key, found);
 }
 
 void mc__w_kernel_text(mc__writer *w, mc_str key, const char *catalog_key, mc_str fallback)
@@ -122,7 +165,7 @@ static void write_value(mc__writer *w, mc_str key, bool in_messages, const mc_js
 static void write_string(mc__writer *w, mc_str key, bool in_messages, mc_str value)
 {
     if (in_messages || is_text_key(key))
-        value = translated(w, value);
+        value = translated(w, key, value);
     else if (mc_str_eq(key, MC_STR("validation")) || mc_str_eq(key, MC_STR("custom")))
         value = resolved(w, value);
     comma(w);
