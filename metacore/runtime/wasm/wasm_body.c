@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The code section: locals, the walk over instructions, and the operand stack. */
-#include "metacore/runtime/wasm/wasm_body.h"
+#include "metacore/runtime/wasm/wasm_body_internal.h"
 
 #include <stdlib.h>
 
@@ -89,6 +89,7 @@ bool mc__wasm_open(mc__wasm_body *b, uint8_t opcode, const mc__wasm_frame *types
     frame->opcode = opcode;
     frame->is_dead = false;
     frame->height = b->height;
+    frame->is_silent = b->frame_count > 1 && (frame[-1].is_dead || frame[-1].is_silent);
     return true;
 }
 
@@ -107,15 +108,15 @@ uint32_t mc__wasm_read_index(mc__wasm_body *b, uint32_t count, const char *what)
 
 /* ---- plain instructions ---- */
 
-static void read_access(mc__wasm_body *b, const mc__wasm_op *op)
+/* The offset, which may be any: an access beyond the memory traps. */
+static uint32_t read_access(mc__wasm_body *b, const mc__wasm_op *op)
 {
     size_t start = b->r->at;
     uint32_t align = mc__wasm_read_u32(b->r);
     uint32_t offset = mc__wasm_read_u32(b->r);
 
-    (void)offset; /* any offset is valid; an access beyond the memory traps */
     if (mc__wasm_failed(b->r))
-        return;
+        return 0;
     if (align & 0x40)
         mc__wasm_refuse(b->r, MC_NOT_PROVIDED, start, "multiple memories are not supported");
     else if (align >= 32)
@@ -124,18 +125,22 @@ static void read_access(mc__wasm_body *b, const mc__wasm_op *op)
         mc__wasm_refuse(b->r, MC_INVALID, b->at, "unknown memory 0");
     else if (align > (uint32_t)op->access - 1)
         mc__wasm_refuse(b->r, MC_INVALID, start, "alignment must not be larger than natural");
+    return offset;
 }
 
 static bool step_plain(mc__wasm_body *b, uint32_t opcode)
 {
     const mc__wasm_op *op = mc__wasm_op_find(opcode);
+    uint32_t offset = 0;
 
     if (!op)
         return false;
     if (op->access)
-        read_access(b, op);
+        offset = read_access(b, op);
     for (size_t n = strlen(op->params); n-- > 0;)
         (void)mc__wasm_pop(b, mc__wasm_type_of_letter(op->params[n])); /* only the check */
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_plain(b->emit, op, offset, b->height);
     if (op->result)
         mc__wasm_push(b, mc__wasm_type_of_letter(op->result));
     return true;
@@ -234,11 +239,15 @@ static void read_body(mc__wasm_body *b)
     read_locals(b, type);
     if (!mc__wasm_open(b, 0, &frame))
         return;
+    if (b->emit)
+        mc__wasm_emit_begin_function(b->emit, b->function, b->locals, b->local_count);
     while (b->frame_count > 0 && !mc__wasm_failed(b->r))
         step(b);
     if (!mc__wasm_failed(b->r) && b->r->at != b->r->end)
         mc__wasm_refuse(b->r, MC_INVALID, b->r->at, "code after the end of function %u",
                         b->function);
+    if (!mc__wasm_failed(b->r) && b->emit)
+        b->r->code = mc__wasm_emit_end_function(b->emit, b->r->err);
 }
 
 static void read_function(mc__wasm_body *b, bool with_bodies)
@@ -263,7 +272,8 @@ static void read_function(mc__wasm_body *b, bool with_bodies)
     b->r->end = end;
 }
 
-void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies)
+void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies,
+                        struct mc__wasm_emit *emit)
 {
     size_t start = r->at;
     uint32_t count = mc__wasm_read_count(r, MC_WASM_FUNCTIONS_MAX, 1, "function bodies");
@@ -283,6 +293,9 @@ void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies)
     }
     b->m = m;
     b->r = r;
+    b->emit = emit;
+    if (emit && !mc__wasm_emit_begin(emit, m))
+        mc__wasm_refuse(r, MC_NO_MEMORY, start, "no memory for text");
     for (uint32_t i = 0; i < count && !mc__wasm_failed(r); i++) {
         b->function = m->function_import_count + i;
         read_function(b, with_bodies);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocks, branches, calls, and what leaves an operand or picks one. */
-#include "metacore/runtime/wasm/wasm_body.h"
+#include "metacore/runtime/wasm/wasm_body_internal.h"
 
 enum {
     OP_UNREACHABLE = 0x00,
@@ -62,6 +62,13 @@ static void step_block(mc__wasm_body *b, uint8_t opcode)
     if (opcode == OP_IF)
         (void)mc__wasm_pop(b, MC__WASM_I32); /* the condition: only the check */
     mc__wasm_pop_all(b, types.params, types.param_count);
+    if (mc__wasm_emitting(b)) {
+        types.label = mc__wasm_emit_label(b->emit);
+        if (opcode == OP_LOOP)
+            mc__wasm_emit_place(b->emit, 'L', types.label);
+        else if (opcode == OP_IF)
+            mc__wasm_emit_if(b->emit, b->height + types.param_count, types.label);
+    }
     if (mc__wasm_open(b, opcode, &types))
         mc__wasm_push_all(b, types.params, types.param_count);
 }
@@ -90,8 +97,27 @@ static void step_else(mc__wasm_body *b)
         return;
     }
     frame = close_block(b);
+    if (mc__wasm_failed(b->r))
+        return;
+    if (b->emit && !frame.is_silent) {
+        if (!frame.is_dead)
+            mc__wasm_emit_goto(b->emit, frame.label);
+        mc__wasm_emit_place(b->emit, 'E', frame.label);
+    }
     if (mc__wasm_open(b, OP_ELSE, &frame))
         mc__wasm_push_all(b, frame.params, frame.param_count);
+}
+
+static void emit_end(mc__wasm_body *b, const mc__wasm_frame *frame)
+{
+    mc__wasm_target out = {.is_function = true};
+
+    if (frame->opcode == OP_IF)
+        mc__wasm_emit_place(b->emit, 'E', frame->label);
+    if (frame->opcode == 0 && !frame->is_dead)
+        mc__wasm_emit_branch(b->emit, 0, &out);
+    else if (frame->opcode != 0 && frame->opcode != OP_LOOP)
+        mc__wasm_emit_place(b->emit, 'L', frame->label);
 }
 
 static void step_end(mc__wasm_body *b)
@@ -107,37 +133,43 @@ static void step_end(mc__wasm_body *b)
                         "type mismatch: if without else gives other values than it takes");
         return;
     }
+    if (b->emit && !frame.is_silent)
+        emit_end(b, &frame);
     if (b->frame_count > 0)
         mc__wasm_push_all(b, frame.results, frame.result_count);
 }
 
 /* ---- branches ---- */
 
-typedef struct label {
-    const mc__wasm_type *types;
-    uint32_t count;
-} label;
-
 /* What a branch to the depth-th block from inside carries: to a loop, what the loop takes. */
-static label label_of(const mc__wasm_body *b, uint32_t depth)
+static mc__wasm_target target_of(const mc__wasm_body *b, uint32_t depth)
 {
     const mc__wasm_frame *frame = &b->frames[b->frame_count - 1 - depth];
+    mc__wasm_target out = {frame->label, frame->opcode == 0, frame->height, frame->results,
+                           frame->result_count};
 
-    return frame->opcode == OP_LOOP ? (label){frame->params, frame->param_count}
-                                    : (label){frame->results, frame->result_count};
+    if (frame->opcode == OP_LOOP) {
+        out.types = frame->params;
+        out.count = frame->param_count;
+    }
+    return out;
 }
 
 static void step_branch(mc__wasm_body *b, uint8_t opcode)
 {
     uint32_t depth = mc__wasm_read_index(b, b->frame_count, "label");
-    label to;
+    mc__wasm_target to;
 
     if (mc__wasm_failed(b->r))
         return;
-    to = label_of(b, depth);
+    to = target_of(b, depth);
     if (opcode == OP_BR_IF)
         (void)mc__wasm_pop(b, MC__WASM_I32); /* the condition: only the check */
     mc__wasm_pop_all(b, to.types, to.count);
+    if (mc__wasm_emitting(b) && opcode == OP_BR_IF)
+        mc__wasm_emit_branch_if(b->emit, b->height + to.count, b->height, &to);
+    else if (mc__wasm_emitting(b))
+        mc__wasm_emit_branch(b->emit, b->height, &to);
     if (opcode == OP_BR_IF)
         mc__wasm_push_all(b, to.types, to.count);
     else
@@ -145,7 +177,7 @@ static void step_branch(mc__wasm_body *b, uint8_t opcode)
 }
 
 /* The values on top fit the label; they stay, with the types that they have. */
-static void check_carried(mc__wasm_body *b, label to)
+static void check_carried(mc__wasm_body *b, mc__wasm_target to)
 {
     const mc__wasm_frame *frame = mc__wasm_top(b);
 
@@ -172,49 +204,58 @@ static void step_branch_table(mc__wasm_body *b)
     uint32_t arity = 0;
 
     (void)mc__wasm_pop(b, MC__WASM_I32); /* the selector: only the check */
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_switch(b->emit, b->height);
     for (uint32_t i = 0; i <= count && !mc__wasm_failed(b->r); i++) {
         uint32_t depth = mc__wasm_read_index(b, b->frame_count, "label");
-        label to;
+        mc__wasm_target to;
 
         if (mc__wasm_failed(b->r))
             return;
-        to = label_of(b, depth);
+        to = target_of(b, depth);
         if (i == 0)
             arity = to.count;
         else if (to.count != arity)
             mc__wasm_refuse(b->r, MC_INVALID, b->at,
                             "type mismatch: branch targets take different numbers of values");
         check_carried(b, to);
+        if (mc__wasm_emitting(b))
+            mc__wasm_emit_case(b->emit, i == count ? UINT32_MAX : i, b->height - to.count, &to);
     }
     mc__wasm_set_dead(b);
 }
 
 static void step_return(mc__wasm_body *b)
 {
+    mc__wasm_target out = {.is_function = true};
+
     mc__wasm_pop_all(b, b->frames[0].results, b->frames[0].result_count);
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_branch(b->emit, b->height, &out);
     mc__wasm_set_dead(b);
 }
 
 /* ---- calls ---- */
 
-static void call(mc__wasm_body *b, const mc__wasm_functype *type)
-{
-    mc__wasm_pop_all(b, type->params, type->param_count);
-    mc__wasm_push_all(b, type->results, type->result_count);
-}
-
 static void step_call(mc__wasm_body *b)
 {
     uint32_t function = mc__wasm_read_index(b, b->m->function_count, "function");
+    const mc__wasm_functype *type;
 
-    if (!mc__wasm_failed(b->r))
-        call(b, mc__wasm_function_type(b->m, function));
+    if (mc__wasm_failed(b->r))
+        return;
+    type = mc__wasm_function_type(b->m, function);
+    mc__wasm_pop_all(b, type->params, type->param_count);
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_call(b->emit, function, b->height);
+    mc__wasm_push_all(b, type->results, type->result_count);
 }
 
 static void step_call_indirect(mc__wasm_body *b)
 {
     uint32_t type = mc__wasm_read_index(b, b->m->type_count, "type");
     uint32_t table = mc__wasm_read_index(b, b->m->table_count, "table");
+    const mc__wasm_functype *t;
 
     if (mc__wasm_failed(b->r))
         return;
@@ -222,7 +263,11 @@ static void step_call_indirect(mc__wasm_body *b)
         mc__wasm_refuse(b->r, MC_INVALID, b->at, "type mismatch: call through a table of %s",
                         mc__wasm_type_name(b->m->tables[table].type));
     (void)mc__wasm_pop(b, MC__WASM_I32); /* the entry's index: only the check */
-    call(b, &b->m->types[type]);
+    t = &b->m->types[type];
+    mc__wasm_pop_all(b, t->params, t->param_count);
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_call_indirect(b->emit, type, table, b->height + t->param_count, b->height);
+    mc__wasm_push_all(b, t->results, t->result_count);
 }
 
 /* ---- drop and select ---- */
@@ -242,6 +287,8 @@ static void step_select(mc__wasm_body *b)
     else if (first != second && first != MC__WASM_UNKNOWN && second != MC__WASM_UNKNOWN)
         mc__wasm_refuse(b->r, MC_INVALID, b->at, "type mismatch: select between %s and %s",
                         mc__wasm_type_name(first), mc__wasm_type_name(second));
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_select(b->emit, first, b->height);
     mc__wasm_push(b, first == MC__WASM_UNKNOWN ? second : first);
 }
 
@@ -256,6 +303,8 @@ static void step_select_typed(mc__wasm_body *b)
     (void)mc__wasm_pop(b, MC__WASM_I32); /* the condition: only the check */
     (void)mc__wasm_pop(b, type);
     (void)mc__wasm_pop(b, type);
+    if (mc__wasm_emitting(b))
+        mc__wasm_emit_select(b->emit, type, b->height);
     mc__wasm_push(b, type);
 }
 
@@ -263,6 +312,8 @@ bool mc__wasm_step_control(mc__wasm_body *b, uint32_t opcode)
 {
     switch (opcode) {
     case OP_UNREACHABLE:
+        if (mc__wasm_emitting(b))
+            mc__wasm_emit_unreachable(b->emit);
         mc__wasm_set_dead(b);
         return true;
     case OP_NOP:

@@ -211,13 +211,16 @@ mc__wasm_const mc__wasm_element_next(const mc_wasm_module *m, const mc__wasm_ele
 
 /*
  * Reads a module as mc_wasm_module_read does; with_bodies false leaves out the code section's
- * contents, for bytes that have been validated before.
+ * contents, for bytes that have been validated before. emit (or NULL) is told each instruction.
  */
-mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, mc_wasm_module **out, mc_err *err);
+struct mc__wasm_emit;
+mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, struct mc__wasm_emit *emit,
+                             mc_wasm_module **out, mc_err *err);
 
 /* ---- wasm_body.c: the code section ---- */
 
-void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies);
+void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies,
+                        struct mc__wasm_emit *emit);
 
 static inline const mc__wasm_functype *mc__wasm_function_type(const mc_wasm_module *m,
                                                               uint32_t function)

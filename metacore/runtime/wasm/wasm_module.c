@@ -32,6 +32,7 @@ typedef struct section_state {
     bool has_code;
     bool has_data;
     bool with_bodies;
+    struct mc__wasm_emit *emit;
     size_t content_bytes; /* of all but custom sections */
 } section_state;
 
@@ -75,7 +76,7 @@ static void read_section(mc_wasm_module *m, mc__wasm_reader *r, uint8_t id, sect
         break;
     case SECTION_CODE:
         state->has_code = true;
-        mc__wasm_read_code(m, r, state->with_bodies);
+        mc__wasm_read_code(m, r, state->with_bodies, state->emit);
         break;
     default:
         state->has_data = true;
@@ -138,9 +139,10 @@ static void read_next_section(mc_wasm_module *m, mc__wasm_reader *r, section_sta
     r->end = end;
 }
 
-static void read_module(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies)
+static void read_module(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies,
+                        struct mc__wasm_emit *emit)
 {
-    section_state state = {.with_bodies = with_bodies};
+    section_state state = {.with_bodies = with_bodies, .emit = emit};
     const uint8_t *magic = mc__wasm_read_bytes(r, 4);
     uint32_t version;
 
@@ -165,7 +167,8 @@ static void read_module(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies)
                         "data count and data section have inconsistent lengths");
 }
 
-mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, mc_wasm_module **out, mc_err *err)
+mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, struct mc__wasm_emit *emit,
+                             mc_wasm_module **out, mc_err *err)
 {
     mc__wasm_reader r = {(const uint8_t *)bytes.ptr, 0, bytes.len, MC_OK, err};
     mc_arena *arena;
@@ -183,7 +186,7 @@ mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, mc_wasm_module **ou
     m->arena = arena;
     m->bytes = bytes;
     m->start = MC__WASM_NONE;
-    read_module(m, &r, with_bodies);
+    read_module(m, &r, with_bodies, emit);
     if (mc__wasm_failed(&r)) {
         mc_wasm_module_free(m);
         return r.code;
@@ -194,7 +197,7 @@ mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, mc_wasm_module **ou
 
 mc_code mc_wasm_module_read(mc_str bytes, mc_wasm_module **out, mc_err *err)
 {
-    return mc__wasm_module_read(bytes, true, out, err);
+    return mc__wasm_module_read(bytes, true, NULL, out, err);
 }
 
 void mc_wasm_module_free(mc_wasm_module *module)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every instruction that only takes operands and gives a result: what it is called, what it takes
- * and gives, and what it is in C. $0 and $1 are the operands; x_… are functions of wasm_guest.h.
+ * and gives, and what it is in C. $0 and $1 are the operands; x_… are functions of
+ * wasm_guest_internal.h.
  */
-#include "metacore/runtime/wasm/wasm_ops.h"
+#include "metacore/runtime/wasm/wasm_ops_internal.h"
 
 #define MEMORY(code, name, params, result, width, c) [code] = {name, params, result, 1 + (width), c}
 #define NUMERIC(code, name, params, result, c) [code] = {name, params, result, 0, c}

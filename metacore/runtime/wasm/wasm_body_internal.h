@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef METACORE_RUNTIME_WASM_WASM_BODY_H
-#define METACORE_RUNTIME_WASM_WASM_BODY_H
+#ifndef METACORE_RUNTIME_WASM_WASM_BODY_INTERNAL_H
+#define METACORE_RUNTIME_WASM_WASM_BODY_INTERNAL_H
 
 /*
  * One function body being validated: the operand stack of types and the stack of open blocks, as
@@ -10,11 +10,13 @@
  * memories, tables and references.
  */
 
-#include "metacore/runtime/wasm/wasm_ops.h"
+#include "metacore/runtime/wasm/wasm_emit_internal.h"
 
 typedef struct mc__wasm_frame {
     uint8_t opcode; /* of the instruction that opened it; 0: the function itself */
     bool is_dead;   /* behind an unconditional branch: operands are of any type */
+    bool is_silent; /* opened in dead code: nothing of it is emitted */
+    uint32_t label;
     uint32_t height;
     const mc__wasm_type *params;
     const mc__wasm_type *results;
@@ -25,6 +27,7 @@ typedef struct mc__wasm_frame {
 typedef struct mc__wasm_body {
     mc_wasm_module *m;
     mc__wasm_reader *r;
+    mc__wasm_emit *emit; /* NULL: validate only */
     uint32_t function;
     size_t at; /* offset of the current instruction */
     uint32_t local_count;
@@ -47,6 +50,13 @@ bool mc__wasm_open(mc__wasm_body *b, uint8_t opcode, const mc__wasm_frame *types
 static inline mc__wasm_frame *mc__wasm_top(mc__wasm_body *b)
 {
     return &b->frames[b->frame_count - 1];
+}
+/* Where to emit the current instruction, or NULL: nowhere. */
+static inline mc__wasm_emit *mc__wasm_emitting(mc__wasm_body *b)
+{
+    const mc__wasm_frame *top = mc__wasm_top(b);
+
+    return mc__wasm_failed(b->r) || top->is_dead || top->is_silent ? NULL : b->emit;
 }
 /* What follows cannot be reached. */
 void mc__wasm_set_dead(mc__wasm_body *b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef METACORE_RUNTIME_WASM_WASM_OPS_H
-#define METACORE_RUNTIME_WASM_WASM_OPS_H
+#ifndef METACORE_RUNTIME_WASM_WASM_OPS_INTERNAL_H
+#define METACORE_RUNTIME_WASM_WASM_OPS_INTERNAL_H
 
 /*
  * The table of plain instructions, which validator and emitter share.
