@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which compilers there are, whose turn it is, and what the cache already has. */
+#include "metacore/runtime/wasm/wasm_compile_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_UID 65534 /* nobody */
+#define DEFAULT_TIMEOUT_MS 600000
+#define DEFAULT_CPU_SECONDS 120
+#define DEFAULT_MEMORY_BYTES ((uint64_t)3 << 29)
+
+/* ---- compilers ---- */
+
+/*
+ * Which compiler it is, without running it: the file behind the links, its size and time. A new
+ * version changes them, and so does not meet what an old one made.
+ */
+static bool identify(mc__wasm_tool *tool, const char *path)
+{
+    char *real = realpath(path, NULL);
+    struct stat st;
+    bool ok = real && stat(real, &st) == 0 && S_ISREG(st.st_mode) && access(real, X_OK) == 0 &&
+              strlen(path) < sizeof(tool->path);
+
+    if (ok) {
+        const char *name = strrchr(real, '/');
+
+        snprintf(tool->path, sizeof(tool->path), "%s", path);
+        snprintf(tool->version, sizeof(tool->version), "%.60s %lld %lld", name ? name + 1 : real,
+                 (long long)st.st_size, (long long)st.st_mtim.tv_sec);
+    }
+    free(real);
+    return ok;
+}
+
+static void find_tool(mc__wasm_tool *tool, const char *wanted, const char *first,
+                      const char *second)
+{
+    if (wanted) {
+        if (*wanted)
+            (void)identify(tool, wanted); /* a wrong path leaves the tier without compiler */
+        return;
+    }
+    if (!identify(tool, first) && second)
+        (void)identify(tool, second);
+}
+
+bool mc_wasm_compiler_has(const mc_wasm_compiler *self, mc_wasm_tier tier)
+{
+    return self->tools[tier].path[0] != '\0';
+}
+
+/* ---- life ---- */
+
+static void set_defaults(mc_wasm_compiler_config *config)
+{
+    if (config->uid == 0)
+        config->uid = DEFAULT_UID;
+    if (config->timeout_ms == 0)
+        config->timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (config->cpu_seconds == 0)
+        config->cpu_seconds = DEFAULT_CPU_SECONDS;
+    if (config->memory_bytes == 0)
+        config->memory_bytes = DEFAULT_MEMORY_BYTES;
+}
+
+mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_compiler **out,
+                             mc_err *err)
+{
+    mc_wasm_compiler *self;
+    mc_code rc;
+
+    if (!config->cache_dir || !*config->cache_dir ||
+        strlen(config->cache_dir) > MC__WASM_PATH_MAX - 64)
+        return mc_fail(err, MC_INVALID, "wasm: config.cache_dir is required");
+    self = calloc(1, sizeof(*self));
+    if (!self)
+        return mc_fail(err, MC_NO_MEMORY, "wasm: compiler");
+    mc_mutex_init(&self->mu);
+    mc_cond_init(&self->turn);
+    self->config = *config;
+    set_defaults(&self->config);
+    snprintf(self->cache_dir, sizeof(self->cache_dir), "%s", config->cache_dir);
+    snprintf(self->optimize, sizeof(self->optimize), "%s",
+             config->optimize ? config->optimize : "-O2");
+    find_tool(&self->tools[MC_WASM_TIER_FULL], config->gcc, "/usr/bin/gcc", "/usr/bin/cc");
+    find_tool(&self->tools[MC_WASM_TIER_INSTANT], config->tcc, "/usr/bin/tcc", NULL);
+    self->cache = -1;
+    rc = mc__wasm_cache_open(self, err);
+    if (rc != MC_OK) {
+        mc_wasm_compiler_free(self);
+        return rc;
+    }
+    *out = self;
+    return MC_OK;
+}
+
+void mc_wasm_compiler_free(mc_wasm_compiler *self)
+{
+    if (!self)
+        return;
+    if (self->cache >= 0)
+        (void)close(self->cache); /* a folder */
+    mc_cond_deinit(&self->turn);
+    mc_mutex_deinit(&self->mu);
+    free(self);
+}
+
+/* ---- compiling ---- */
+
+/* A flag and a condition rather than the mutex: nothing is locked while a compiler runs. */
+static void take_turn(mc_wasm_compiler *self)
+{
+    mc_mutex_lock(&self->mu);
+    while (self->is_busy)
+        mc_cond_wait(&self->turn, &self->mu);
+    self->is_busy = true;
+    mc_mutex_unlock(&self->mu);
+}
+
+static void end_turn(mc_wasm_compiler *self)
+{
+    mc_mutex_lock(&self->mu);
+    self->is_busy = false;
+    mc_cond_signal(&self->turn);
+    mc_mutex_unlock(&self->mu);
+}
+
+static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                             const char *name, mc_wasm_object *out, mc_err *err)
+{
+    mc_err ignored;
+    mc_code rc;
+
+    out->fd = mc__wasm_cache_load(self, name); /* another caller may just have made it */
+    out->was_cached = out->fd >= 0;
+    if (out->fd >= 0)
+        return MC_OK;
+    rc = mc__wasm_build(self, bytes, tier, &out->fd, err);
+    /* Code that could not be kept runs all the same; it is made again next time. */
+    if (rc == MC_OK)
+        MC_IGNORE(mc__wasm_cache_store(self, name, out->fd, &ignored));
+    return rc;
+}
+
+mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                        mc_wasm_object *out, mc_err *err)
+{
+    mc_wasm_object object = {.fd = -1, .tier = tier};
+    char name[80];
+    mc_code rc;
+
+    mc__wasm_cache_name(self, bytes, tier, name);
+    object.fd = mc__wasm_cache_load(self, name);
+    object.was_cached = object.fd >= 0;
+    if (object.fd >= 0) {
+        *out = object;
+        return MC_OK;
+    }
+    if (!mc_wasm_compiler_has(self, tier))
+        return mc_fail(err, MC_NOT_PROVIDED,
+                       "wasm: no C compiler for this: install %s, or bring code compiled elsewhere",
+                       tier == MC_WASM_TIER_INSTANT ? "tcc" : "gcc");
+    take_turn(self);
+    rc = build_in_turn(self, bytes, tier, name, &object, err);
+    end_turn(self);
+    if (rc == MC_OK)
+        *out = object;
+    return rc;
+}
