@@ -50,6 +50,10 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
                         : mc_str_eq(registration, MC_STR("closed")) ? MC_REGISTRATION_CLOSED
                                                                     : MC_REGISTRATION_DEFAULT,
         .allow_unsigned = settings_bool(settings, SETTING_ALLOW_UNSIGNED),
+        .master_key = settings_str(settings, SETTING_MASTER_KEY),
+        .marketplace_keys = mc_str_printf(
+            self->arena, "%.*s,%.*s", MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEYS)),
+            MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEY))),
         .listen = settings_str(settings, SETTING_LISTEN),
         .tls_cert_file = settings_str(settings, SETTING_TLS_CERT),
         .tls_key_file = settings_str(settings, SETTING_TLS_KEY),
@@ -62,6 +66,8 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .token_ttl_s = (int64_t)settings_unsigned(settings, SETTING_TOKEN_TTL),
         .log = log,
     };
+    if (!out->marketplace_keys.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "settings");
     rc = split(self, SETTING_ADDONS, ADDONS_MAX, &out->addons, &out->addon_count, err);
     if (rc == MC_OK)
         rc = split(self, SETTING_CORS_ORIGINS, ORIGINS_MAX, &out->cors_origins,

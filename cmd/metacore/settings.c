@@ -49,6 +49,15 @@ static const setting_spec specs[SETTING_COUNT] = {
                         "addon folders or bundles for every organization, separated by commas"},
     [SETTING_ALLOW_UNSIGNED] = {"allow-unsigned", "ALLOW_UNSIGNED_BUNDLES", "false", VALUE_SWITCH,
                                 NULL, false, "accept bundles without a signature"},
+    [SETTING_MARKETPLACE_PUBKEYS] = {"marketplace-pubkeys", "MARKETPLACE_PUBKEYS", "", VALUE_TEXT,
+                                     NULL, false,
+                                     "keys whose signature bundles must carry, 64 hexadecimal "
+                                     "digits each, separated by commas"},
+    [SETTING_MARKETPLACE_PUBKEY] = {"marketplace-pubkey", "MARKETPLACE_PUBKEY", "", VALUE_TEXT,
+                                    NULL, false, "one more of them"},
+    [SETTING_MASTER_KEY] = {"master-key", "METACORE_MASTER_KEY", "", VALUE_TEXT, NULL, true,
+                            "seals secrets at rest: 32 bytes in hexadecimal or base64; in --dev "
+                            "made and kept in the data directory"},
     [SETTING_SYNCHRONOUS] = {"synchronous", "METACORE_SYNCHRONOUS", "full", VALUE_CHOICE,
                              "full|normal", false, "normal: a power cut may lose the last answers"},
     [SETTING_LOOPS] = {"loops", "METACORE_LOOPS", "0", VALUE_NUMBER, NULL, false,

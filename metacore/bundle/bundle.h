@@ -50,6 +50,9 @@ MC_API MC_MUST_USE mc_code mc_bundle_read(mc_str packed, mc_bundle **out, mc_err
 MC_API MC_MUST_USE mc_code mc_bundle_read_folder(mc_str path, mc_bundle **out, mc_err *err);
 /** Either, by what path is. Errors: INVALID: nothing is there. */
 MC_API MC_MUST_USE mc_code mc_bundle_open(mc_str path, mc_bundle **out, mc_err *err);
+/** The same, and the archive's bytes in arena: empty of a folder. */
+MC_API MC_MUST_USE mc_code mc_bundle_load(mc_arena *arena, mc_str path, mc_str *out_packed,
+                                          mc_bundle **out, mc_err *err);
 /** One made of a manifest alone, which is copied. */
 MC_API MC_MUST_USE mc_code mc_bundle_of_manifest(mc_str manifest, mc_bundle **out, mc_err *err);
 /**

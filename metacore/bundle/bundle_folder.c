@@ -133,10 +133,9 @@ mc_code mc_bundle_read_folder(mc_str path, mc_bundle **out, mc_err *err)
     return MC_OK;
 }
 
-static mc_code read_archive(const char *path, off_t size, mc_arena *arena, mc_bundle **out,
-                            mc_err *err)
+static mc_code read_archive(const char *path, off_t size, mc_arena *arena, mc_str *out_packed,
+                            mc_bundle **out, mc_err *err)
 {
-    mc_str packed;
     mc_code rc;
     int fd;
 
@@ -145,28 +144,41 @@ static mc_code read_archive(const char *path, off_t size, mc_arena *arena, mc_bu
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return mc_fail_errno(err, MC_INVALID, errno, "bundle: %s", path);
-    rc = read_whole(fd, (size_t)size, arena, &packed, err);
+    rc = read_whole(fd, (size_t)size, arena, out_packed, err);
     (void)close(fd); /* read only */
-    return rc == MC_OK ? mc_bundle_read(packed, out, err) : rc;
+    return rc == MC_OK ? mc_bundle_read(*out_packed, out, err) : rc;
+}
+
+mc_code mc_bundle_load(mc_arena *arena, mc_str path, mc_str *out_packed, mc_bundle **out,
+                       mc_err *err)
+{
+    char *z = mc_str_z(arena, path);
+    mc_str packed = MC_STR("");
+    struct stat st;
+    mc_code rc;
+
+    if (!z)
+        return mc_fail(err, MC_NO_MEMORY, "bundle");
+    if (stat(z, &st) != 0)
+        return mc_fail_errno(err, MC_INVALID, errno, "bundle: %s", z);
+    if (S_ISDIR(st.st_mode))
+        rc = mc_bundle_read_folder(path, out, err);
+    else if (S_ISREG(st.st_mode))
+        rc = read_archive(z, st.st_size, arena, &packed, out, err);
+    else
+        rc = mc_fail(err, MC_INVALID, "bundle: %s is neither a file nor a folder", z);
+    if (rc == MC_OK)
+        *out_packed = packed;
+    return rc;
 }
 
 mc_code mc_bundle_open(mc_str path, mc_bundle **out, mc_err *err)
 {
     mc_arena *arena = mc_arena_new(MC_BUNDLE_PACKED_MAX + 65536);
-    char *z = arena ? mc_str_z(arena, path) : NULL;
-    struct stat st;
-    mc_code rc;
+    mc_str packed;
+    mc_code rc = arena ? mc_bundle_load(arena, path, &packed, out, err)
+                       : mc_fail(err, MC_NO_MEMORY, "bundle");
 
-    if (!z)
-        rc = mc_fail(err, MC_NO_MEMORY, "bundle");
-    else if (stat(z, &st) != 0)
-        rc = mc_fail_errno(err, MC_INVALID, errno, "bundle: %s", z);
-    else if (S_ISDIR(st.st_mode))
-        rc = mc_bundle_read_folder(path, out, err);
-    else if (S_ISREG(st.st_mode))
-        rc = read_archive(z, st.st_size, arena, out, err);
-    else
-        rc = mc_fail(err, MC_INVALID, "bundle: %s is neither a file nor a folder", z);
     mc_arena_free(arena);
     return rc;
 }

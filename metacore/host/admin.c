@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/admin.h"
 
-#include "metacore/host/app_internal.h"
+#include "metacore/host/admin_internal.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 typedef mc_code (*command_fn)(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out,
                               mc_err *err);
 
-static mc_str optional(const mc_json *in, const char *key)
+mc_str mc__admin_optional(const mc_json *in, const char *key)
 {
     mc_str value = MC_STR("");
 
@@ -18,14 +18,14 @@ static mc_str optional(const mc_json *in, const char *key)
     return value;
 }
 
-static mc_code required(const mc_json *in, const char *key, mc_str *out, mc_err *err)
+mc_code mc__admin_required(const mc_json *in, const char *key, mc_str *out, mc_err *err)
 {
-    *out = optional(in, key);
+    *out = mc__admin_optional(in, key);
     return out->len ? MC_OK : mc_fail(err, MC_INVALID, "%s is required", key);
 }
 
 /* A service's field errors as one line: nobody fills in a form here. */
-static mc_code explain(mc_ctx *ctx, mc_code rc, mc_err *err)
+mc_code mc__admin_explain(mc_ctx *ctx, mc_code rc, mc_err *err)
 {
     if (rc == MC_REJECTED && ctx->field_error_count > 0)
         return mc_fail(err, rc, "%.*s: %.*s", MC_FMT(ctx->field_errors[0].field),
@@ -54,16 +54,16 @@ static void write_user(mc_buf *out, const mc_auth_user *user)
 
 static mc_code user_create(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
 {
-    mc_auth_new_user fresh = {.name = optional(in, "name"),
-                              .organization = optional(in, "org"),
-                              .role = optional(in, "role")};
+    mc_auth_new_user fresh = {.name = mc__admin_optional(in, "name"),
+                              .organization = mc__admin_optional(in, "org"),
+                              .role = mc__admin_optional(in, "role")};
     mc_auth_user user;
-    mc_code rc = required(in, "email", &fresh.email, err);
+    mc_code rc = mc__admin_required(in, "email", &fresh.email, err);
 
     if (rc == MC_OK)
-        rc = required(in, "password", &fresh.password, err);
+        rc = mc__admin_required(in, "password", &fresh.password, err);
     if (rc == MC_OK)
-        rc = explain(ctx, mc_auth_create_user(app->auth, ctx, &fresh, &user, err), err);
+        rc = mc__admin_explain(ctx, mc_auth_create_user(app->auth, ctx, &fresh, &user, err), err);
     if (rc == MC_OK)
         write_user(out, &user);
     return rc;
@@ -91,7 +91,7 @@ static mc_code find_user(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_auth_us
                          mc_err *err)
 {
     mc_str email;
-    mc_code rc = required(in, "email", &email, err);
+    mc_code rc = mc__admin_required(in, "email", &email, err);
 
     return rc == MC_OK ? mc_auth_find_user(app->auth, ctx, email, out, err) : rc;
 }
@@ -103,9 +103,10 @@ static mc_code user_passwd(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *
     mc_code rc = find_user(app, ctx, in, &user, err);
 
     if (rc == MC_OK)
-        rc = required(in, "password", &password, err);
+        rc = mc__admin_required(in, "password", &password, err);
     if (rc == MC_OK)
-        rc = explain(ctx, mc_auth_set_password(app->auth, ctx, user.id, password, err), err);
+        rc = mc__admin_explain(ctx, mc_auth_set_password(app->auth, ctx, user.id, password, err),
+                               err);
     if (rc == MC_OK)
         write_user(out, &user);
     return rc;
@@ -138,10 +139,11 @@ static mc_code user_enable(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *
 
 /* ---- grants ---- */
 
-static mc_code find_org(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_auth_org *out, mc_err *err)
+mc_code mc__admin_find_org(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_auth_org *out,
+                           mc_err *err)
 {
     mc_str org;
-    mc_code rc = required(in, "org", &org, err);
+    mc_code rc = mc__admin_required(in, "org", &org, err);
 
     return rc == MC_OK ? mc_auth_find_org(app->auth, ctx, org, out, err) : rc;
 }
@@ -149,13 +151,13 @@ static mc_code find_org(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_auth_org
 static mc_code change_grant(mc_app *app, mc_ctx *ctx, const mc_json *in, bool is_grant, mc_buf *out,
                             mc_err *err)
 {
-    mc_str role = optional(in, "role"), capability;
+    mc_str role = mc__admin_optional(in, "role"), capability;
     mc_auth_user user = {0};
     mc_auth_org org;
-    mc_code rc = find_org(app, ctx, in, &org, err);
+    mc_code rc = mc__admin_find_org(app, ctx, in, &org, err);
 
     if (rc == MC_OK)
-        rc = required(in, "capability", &capability, err);
+        rc = mc__admin_required(in, "capability", &capability, err);
     if (rc == MC_OK && mc_str_is_empty(role)) {
         rc = find_user(app, ctx, in, &user, err);
         if (rc == MC_OK && !mc_uuid_eq(user.organization_id, org.id))
@@ -217,13 +219,13 @@ static void write_grant(mc_buf *out, const mc_permission_grant *grant, const mc_
 /* All of an organization's, or those of one role or person. */
 static mc_code grant_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
 {
-    mc_str role = optional(in, "role"), email = optional(in, "email");
+    mc_str role = mc__admin_optional(in, "role"), email = mc__admin_optional(in, "email");
     mc_permission_grants grants;
     mc_auth_users users;
     mc_auth_user user = {0};
     mc_auth_org org;
     bool is_first = true;
-    mc_code rc = find_org(app, ctx, in, &org, err);
+    mc_code rc = mc__admin_find_org(app, ctx, in, &org, err);
 
     if (rc == MC_OK && email.len)
         rc = find_user(app, ctx, in, &user, err);
@@ -249,44 +251,6 @@ static mc_code grant_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *o
     return MC_OK;
 }
 
-/* ---- addons ---- */
-
-static mc_code addon_install(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
-{
-    mc_installation installation;
-    mc_auth_org org;
-    mc_str path;
-    mc_code rc = required(in, "path", &path, err);
-
-    if (rc == MC_OK)
-        rc = find_org(app, ctx, in, &org, err);
-    if (rc == MC_OK)
-        rc = mc_host_install_path(app->host, ctx, path, org.id, &installation, err);
-    if (rc == MC_OK)
-        mc_installation_write(out, &installation);
-    return rc;
-}
-
-static mc_code addon_list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
-{
-    mc_installation *items;
-    size_t count;
-    mc_code rc =
-        mc_installer_list(mc_host_installer(app->host), ctx, (mc_uuid){{0}}, &items, &count, err);
-
-    (void)in;
-    if (rc != MC_OK)
-        return rc;
-    mc_buf_char(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            mc_buf_char(out, ',');
-        mc_installation_write(out, &items[i]);
-    }
-    mc_buf_char(out, ']');
-    return MC_OK;
-}
-
 /* ---- dispatch ---- */
 
 static const struct {
@@ -295,14 +259,13 @@ static const struct {
 } commands[] = {
     {"user.create", user_create},   {"user.list", user_list},     {"user.passwd", user_passwd},
     {"user.disable", user_disable}, {"user.enable", user_enable}, {"grant.add", grant_add},
-    {"grant.remove", grant_remove}, {"grant.list", grant_list},   {"addon.install", addon_install},
-    {"addon.list", addon_list},
+    {"grant.remove", grant_remove}, {"grant.list", grant_list},
 };
 
 mc_code mc_admin_run(mc_app *app, mc_ctx *ctx, const mc_json *command, mc_buf *out, mc_err *err)
 {
     mc_str name;
-    mc_code rc = required(command, "command", &name, err);
+    mc_code rc = mc__admin_required(command, "command", &name, err);
 
     if (rc != MC_OK)
         return rc;
@@ -310,6 +273,10 @@ mc_code mc_admin_run(mc_app *app, mc_ctx *ctx, const mc_json *command, mc_buf *o
         if (!mc_str_eq(name, mc_z(commands[i].name)))
             continue;
         rc = commands[i].run(app, ctx, command, out, err);
+        return rc == MC_OK ? mc_buf_check(out, "admin", err) : rc;
+    }
+    if (mc_str_starts_with(name, MC_STR("addon."))) {
+        rc = mc__admin_addon(app, ctx, name, command, out, err);
         return rc == MC_OK ? mc_buf_check(out, "admin", err) : rc;
     }
     return mc_fail(err, MC_INVALID, "unknown command \"%.*s\"", MC_FMT(name));

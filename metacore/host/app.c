@@ -58,6 +58,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
     app->text = mc_arena_new(0);
     if (!app->text)
         return mc_fail(err, MC_NO_MEMORY, "app");
+    own->master_key = own->marketplace_keys = MC_STR(""); /* read once, by mc__app_load_keys */
     own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
     if (mc_str_is_empty(own->data_dir))
         own->data_dir = MC_STR(DATA_DIR_DEFAULT);
@@ -75,7 +76,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
 static mc_code load_secret(mc_app *app, mc_str configured, mc_err *err)
 {
     if (mc_str_is_empty(configured) && app->config.dev)
-        return mc_data_dir_secret(&app->dir, &app->jwt_secret, err);
+        return mc_data_dir_secret(&app->dir, "jwt.secret", true, &app->jwt_secret, err);
     if (mc_str_is_empty(configured))
         return mc_fail(err, MC_INVALID, "JWT_SECRET is required (at least %d bytes)",
                        MC_JWT_SECRET_MIN);
@@ -244,6 +245,8 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
     if (rc == MC_OK)
         rc = load_secret(app, config->jwt_secret, err);
     if (rc == MC_OK)
+        rc = mc__app_load_keys(app, config, err);
+    if (rc == MC_OK)
         rc = open_database(app, err);
     if (rc == MC_OK)
         rc = migrate(app, err);
@@ -284,6 +287,7 @@ void mc_app_free(mc_app *app)
     mc_server_free(app->server);
     mc_ws_free(app->ws); /* its sockets went with the server */
     mc_secret_deinit(&app->jwt_secret);
+    mc_secretbox_deinit(&app->box);
     mc_data_dir_close(&app->dir);
     mc_arena_free(app->text);
     free(app);

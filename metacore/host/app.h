@@ -56,7 +56,11 @@ typedef struct mc_app_config {
                             set, else INVALID */
     bool dev;            /* demo organization and addons, open registration, unsigned bundles */
     mc_registration registration;
-    bool allow_unsigned;  /* bundles without a signature may be installed */
+    bool allow_unsigned; /* bundles without a signature may be installed */
+    mc_str
+        marketplace_keys; /* public keys, as mc_signing_keys_parse; any: every bundle is verified */
+    mc_str master_key; /* seals secrets: 32 bytes in hexadecimal or base64; empty: data_dir's own,
+                          made once when dev is set, else secrets are not kept */
     const mc_str *addons; /* folders or bundle files that every organization gets */
     size_t addon_count;
 

@@ -10,6 +10,8 @@
 #include "metacore/metadata/metadata.h"
 #include "metacore/notifications/notifications.h"
 #include "metacore/options/options.h"
+#include "metacore/security/secretbox.h"
+#include "metacore/security/signature.h"
 #include "metacore/storage/files.h"
 
 /* Everything, in the order in which it is built; freed in the other direction. */
@@ -18,6 +20,9 @@ struct mc_app {
     mc_arena *text;
     mc_data_dir dir;
     mc_secret jwt_secret;
+    mc_signing_keys keys;
+    mc_secretbox box;
+    bool has_box;
     mc_db *db;
     mc_i18n *i18n;
     mc_models *models;
@@ -54,6 +59,9 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
 mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                                 mc_err *err);
 
+/* app_keys.c: whose bundles are taken, and what seals secrets */
+mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err);
+
 /* app_notifications.c */
 mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
 
@@ -74,6 +82,9 @@ unsigned mc__app_max_connections(void);
 
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);
+
+/* host_addons.c: /metacore/installations */
+mc_code mc__app_mount_addons(mc_app *app, mc_err *err);
 
 /* app_session.c: /permissions/me and /push/public-key */
 mc_code mc__app_mount_session(mc_app *app, mc_err *err);

@@ -115,17 +115,18 @@ static mc_code write_secret(const char *path, mc_str text, mc_err *err)
     return MC_OK;
 }
 
-mc_code mc_data_dir_secret(const mc_data_dir *self, mc_secret *out, mc_err *err)
+mc_code mc_data_dir_secret(const mc_data_dir *self, const char *name, bool may_make, mc_secret *out,
+                           mc_err *err)
 {
     char path[MC_DATA_DIR_PATH_MAX];
     unsigned char bytes[SECRET_BYTES];
     mc_buf text;
-    mc_code rc = mc_data_dir_file(self, "jwt.secret", path, err);
+    mc_code rc = mc_data_dir_file(self, name, path, err);
 
     if (rc != MC_OK)
         return rc;
     rc = read_secret(path, out, err);
-    if (rc != MC_NOT_FOUND)
+    if (rc != MC_NOT_FOUND || !may_make)
         return rc;
     mc_buf_init(&text, 0);
     rc = mc_random_bytes(bytes, sizeof(bytes), err);

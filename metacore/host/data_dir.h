@@ -36,8 +36,10 @@ MC_API void mc_data_dir_close(mc_data_dir *self);
 MC_API MC_MUST_USE mc_code mc_data_dir_file(const mc_data_dir *self, const char *name,
                                             char out[MC_DATA_DIR_PATH_MAX], mc_err *err);
 
-/** The secret kept in the folder for development; made from random bytes once (mode 0600). */
-MC_API MC_MUST_USE mc_code mc_data_dir_secret(const mc_data_dir *self, mc_secret *out, mc_err *err);
+/** The secret that the folder keeps as name, 32 bytes in hexadecimal; when it is missing, made from
+ *  random bytes (mode 0600) if may_make, else NOT_FOUND. */
+MC_API MC_MUST_USE mc_code mc_data_dir_secret(const mc_data_dir *self, const char *name,
+                                              bool may_make, mc_secret *out, mc_err *err);
 
 MC_END_DECLS
 #endif

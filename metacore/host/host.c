@@ -2,22 +2,11 @@
 #include "metacore/host/host.h"
 
 #include "metacore/base/embedded.h"
-#include "metacore/host/app_internal.h"
+#include "metacore/host/host_internal.h"
 
 #include <stdlib.h>
 
-#define ADDONS_MAX 64
-
 MC_EMBEDDED(mc__example_manifests);
-
-struct mc_host {
-    mc_app *app;
-    mc_installer *installer;
-    /* What every organization gets, in order. */
-    mc_bundle *bundles[ADDONS_MAX];
-    mc_install_plan *plans[ADDONS_MAX];
-    size_t plan_count;
-};
 
 static mc_code on_loaded(void *user, const mc_manifest *manifest, mc_err *err)
 {
@@ -34,12 +23,14 @@ mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)
     if (!self)
         return mc_fail(err, MC_NO_MEMORY, "host");
     self->app = app;
-    rc = mc_installer_new(&(mc_installer_config){MC_INSTALLER_CONFIG, .db = app->db,
-                                                 .models = app->models, .log = app->config.log,
-                                                 .kernel_version = MC_STR(MC_KERNEL_VERSION),
-                                                 .allow_unsigned = app->config.allow_unsigned,
-                                                 .on_loaded = on_loaded, .on_loaded_user = app},
-                          &self->installer, err);
+    rc = mc_installer_new(
+        &(mc_installer_config){MC_INSTALLER_CONFIG, .db = app->db, .models = app->models,
+                               .log = app->config.log, .kernel_version = MC_STR(MC_KERNEL_VERSION),
+                               .allow_unsigned = app->config.allow_unsigned, .on_loaded = on_loaded,
+                               .on_loaded_user = app, .keys = &app->keys,
+                               .box = app->has_box ? &app->box : NULL,
+                               .after_change = mc__host_after_change, .change_user = app},
+        &self->installer, err);
     if (rc != MC_OK) {
         mc__host_free(self);
         return rc;
@@ -56,6 +47,7 @@ void mc__host_free(mc_host *self)
         mc_install_plan_free(self->plans[i]);
         mc_bundle_free(self->bundles[i]);
     }
+    mc_arena_free(self->text);
     mc_installer_free(self->installer);
     free(self);
 }
@@ -68,7 +60,7 @@ mc_installer *mc_host_installer(mc_host *self)
 /* ---- what every organization gets ---- */
 
 /* Takes bundle. */
-static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_err *err)
+static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_install_source source, mc_err *err)
 {
     size_t at = self->plan_count;
     mc_code rc;
@@ -79,7 +71,8 @@ static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_err *err)
                        ADDONS_MAX);
     }
     self->bundles[at] = bundle;
-    rc = mc_installer_plan(self->installer, bundle, &self->plans[at], err);
+    source.bundle = bundle;
+    rc = mc_installer_plan(self->installer, &source, &self->plans[at], err);
     if (rc == MC_OK)
         self->plan_count++;
     return rc;
@@ -96,7 +89,7 @@ static mc_code read_examples(mc_host *self, mc_err *err)
             mc_str_of((const char *)mc__example_manifests[i].bytes, mc__example_manifests[i].size),
             &bundle, err);
         if (rc == MC_OK)
-            rc = add_plan(self, bundle, err);
+            rc = add_plan(self, bundle, (mc_install_source){.is_trusted = true}, err);
     }
     return rc;
 }
@@ -105,12 +98,16 @@ static mc_code read_configured(mc_host *self, mc_err *err)
 {
     mc_code rc = MC_OK;
 
+    self->text = mc_arena_new(ADDONS_MAX * MC_BUNDLE_PACKED_MAX);
+    if (!self->text)
+        return mc_fail(err, MC_NO_MEMORY, "host");
     for (size_t i = 0; i < self->app->config.addon_count && rc == MC_OK; i++) {
+        mc_install_source source;
         mc_bundle *bundle = NULL;
 
-        rc = mc_bundle_open(self->app->config.addons[i], &bundle, err);
+        rc = mc__host_read(self->text, self->app->config.addons[i], &source, &bundle, err);
         if (rc == MC_OK)
-            rc = add_plan(self, bundle, err);
+            rc = add_plan(self, bundle, source, err);
     }
     return rc;
 }
@@ -120,8 +117,14 @@ static mc_code install_all(mc_host *self, mc_ctx *ctx, mc_uuid org_id, mc_err *e
     mc_installation ignored;
     mc_code rc = MC_OK;
 
+    /* The operator's choice and order: what they require is his affair, too. */
     for (size_t i = 0; i < self->plan_count && rc == MC_OK; i++)
-        rc = mc_installer_run(self->installer, ctx, self->plans[i], org_id, &ignored, err);
+        rc = mc_installer_run(self->installer, ctx,
+                              &(mc_install_run){.plan = self->plans[i],
+                                                .org_id = org_id,
+                                                .ignore_requires = true,
+                                                .only_missing = true},
+                              &ignored, err);
     return rc;
 }
 
@@ -187,16 +190,4 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
     *out = !model->is_internal &&
            mc_installer_is_enabled(self->installer, ctx->who.org_id, model->addon_key);
     return MC_OK;
-}
-
-mc_code mc_host_install_path(mc_host *self, mc_ctx *ctx, mc_str path, mc_uuid org_id,
-                             mc_installation *out, mc_err *err)
-{
-    mc_bundle *bundle = NULL;
-    mc_code rc = mc_bundle_open(path, &bundle, err);
-
-    if (rc == MC_OK)
-        rc = mc_installer_install(self->installer, ctx, bundle, org_id, out, err);
-    mc_bundle_free(bundle);
-    return rc;
 }

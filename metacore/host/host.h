@@ -21,13 +21,31 @@
 
 MC_BEGIN_DECLS
 
-/**
- * Installs the addon in path (a folder with a manifest.json, or a .tar.gz) for an organization.
- * Blocks on files and on the writer: not for an event loop.
- * out is in ctx's arena. Errors: INVALID: no such file, no bundle. What installing refuses.
+/** How an addon is installed. */
+typedef struct mc_host_install_options {
+    mc_uuid org_id;
+    bool ignore_requires; /* what it requires need not be there */
+} mc_host_install_options;
+
+/*
+ * Each installs or upgrades an addon for an organization, in one transaction. They block on files
+ * and on the writer: not for an event loop. out is in ctx's arena.
  */
+
+/** Errors: what planning and running refuse (installer.h). */
+MC_API MC_MUST_USE mc_code mc_host_install(mc_host *self, mc_ctx *ctx,
+                                           const mc_install_source *source,
+                                           const mc_host_install_options *options,
+                                           mc_installation *out, mc_err *err);
+/** The one in path: a folder with a manifest.json, or a .tar.gz with its signature beside it in
+ *  path.sig. Errors: INVALID: no such file, no bundle; as above. */
 MC_API MC_MUST_USE mc_code mc_host_install_path(mc_host *self, mc_ctx *ctx, mc_str path,
-                                                mc_uuid org_id, mc_installation *out, mc_err *err);
+                                                const mc_host_install_options *options,
+                                                mc_installation *out, mc_err *err);
+/** One that somebody has installed before. Errors: NOT_FOUND: nobody has; as above. */
+MC_API MC_MUST_USE mc_code mc_host_install_kept(mc_host *self, mc_ctx *ctx, mc_str addon_key,
+                                                const mc_host_install_options *options,
+                                                mc_installation *out, mc_err *err);
 
 MC_API mc_installer *mc_host_installer(mc_host *self);
 

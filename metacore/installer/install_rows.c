@@ -1,170 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The addon's manifest, the organization's row, and reading them back. */
+/* The organization's row, and reading rows back. */
 #include "metacore/installer/installer_internal.h"
 
-#include "metacore/base/encode.h"
-#include "metacore/base/random.h"
-#include "metacore/base/secret.h"
-#include "metacore/manifest/semver.h"
+/* ---- writing ---- */
 
-#include <sodium.h>
-
-/* ---- the addon ---- */
-
-static mc_code load_version(mc_ctx *ctx, mc_str addon_key, mc_str *out, mc_err *err)
-{
-    mc_db_value key = mc_db_text(addon_key);
-    mc_db_rows rows;
-    mc_code rc = mc_db_query(ctx->conn,
-                             MC_STR("SELECT version FROM metacore_addons WHERE addon_key = "
-                                    "$1"),
-                             &key, 1, &rows, err);
-
-    if (rc != MC_OK)
-        return rc;
-    *out = MC_STR("");
-    if (mc_db_rows_next(&rows))
-        *out = mc_str_copy(ctx->arena, mc_db_col_text(&rows, 0));
-    return mc_db_rows_finish(&rows, err);
-}
-
-static mc_code check_no_downgrade(mc_ctx *ctx, const mc_manifest *m, mc_err *err)
-{
-    mc_semver installed, offered;
-    mc_str version;
-    mc_code rc = load_version(ctx, m->key, &version, err);
-
-    if (rc != MC_OK || version.len == 0)
-        return rc;
-    if (mc_semver_parse(version, &installed, NULL) == MC_OK &&
-        mc_semver_parse(m->version, &offered, NULL) == MC_OK &&
-        mc_semver_cmp(&offered, &installed) < 0)
-        return mc_fail(err, MC_CONFLICT, "addon %.*s %.*s is installed; %.*s would be a downgrade",
-                       MC_FMT(m->key), MC_FMT(version), MC_FMT(m->version));
-    return MC_OK;
-}
-
-static mc_code keep_manifest(mc_ctx *ctx, const mc_install_plan *plan, mc_err *err)
-{
-    mc_db_value args[] = {mc_db_text(plan->manifest->key), mc_db_text(plan->manifest->version),
-                          mc_db_text(mc_z(plan->bundle->digest)),
-                          mc_db_text(plan->bundle->manifest), mc_db_time(ctx->now)};
-
-    args[3].kind = MC_DB_JSON;
-    return mc_db_exec(
-        ctx->conn,
-        MC_STR("INSERT INTO metacore_addons (addon_key, version, digest, manifest, "
-               "updated_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (addon_key) DO UPDATE "
-               "SET version = excluded.version, digest = excluded.digest, manifest = "
-               "excluded.manifest, updated_at = excluded.updated_at"),
-        args, MC_LEN(args), NULL, err);
-}
-
-/* ---- the organization's row ---- */
-
-/* {key: default_value} of the settings that have one. */
-static mc_str default_settings(mc_arena *arena, const mc_manifest *m)
-{
-    bool is_first = true;
-    mc_buf out;
-
-    mc_buf_init_arena(&out, arena, 0);
-    mc_buf_char(&out, '{');
-    for (size_t i = 0; m->settings && i < m->settings->as.array.count; i++) {
-        const mc_json *setting = m->settings->as.array.items[i];
-        const mc_json *value = mc_json_find_nocase(setting, MC_STR("default_value"));
-        mc_str key;
-
-        if (!value || value->kind == MC_JSON_NULL ||
-            !mc_json_get_str(mc_json_find_nocase(setting, MC_STR("key")), &key))
-            continue;
-        if (!is_first)
-            mc_buf_char(&out, ',');
-        mc_json_write_str(&out, key);
-        mc_buf_char(&out, ':');
-        mc_json_write(&out, value);
-        is_first = false;
-    }
-    mc_buf_char(&out, '}');
-    return mc_buf_failed(&out) ? (mc_str){NULL, 0} : mc_buf_get(&out);
-}
-
-/* "sha256:<hex>" of a fresh secret's 64 hexadecimal characters; the secret itself is issued to an
- * administrator by rotation, and kept nowhere. */
-static mc_code new_secret_hash(mc_arena *arena, mc_str *out, mc_err *err)
-{
-    unsigned char random[32], digest[crypto_hash_sha256_BYTES];
-    mc_buf secret, hash;
-    mc_code rc = mc_random_bytes(random, sizeof(random), err);
-
-    if (rc != MC_OK)
-        return rc;
-    mc_buf_init_arena(&secret, arena, 0);
-    mc_buf_init_arena(&hash, arena, 0);
-    mc_hex_write(&secret, mc_str_of((const char *)random, sizeof(random)));
-    (void)crypto_hash_sha256(digest, (const unsigned char *)secret.ptr, secret.len); /* always 0 */
-    mc_buf_lit(&hash, "sha256:");
-    mc_hex_write(&hash, mc_str_of((const char *)digest, sizeof(digest)));
-    mc_wipe(random, sizeof(random));
-    if (secret.ptr)
-        mc_wipe(secret.ptr, secret.len);
-    rc = mc_buf_check(&hash, "install", err);
-    if (rc == MC_OK)
-        *out = mc_buf_get(&hash);
-    return rc;
-}
-
-static mc_str source_of(const mc_manifest *m)
+static mc_str source_of(const mc_install_plan *plan)
 {
     mc_str format = MC_STR("");
-    const mc_json *frontend = mc_json_find_nocase(m->root, MC_STR("frontend"));
+    const mc_json *frontend = mc_json_find_nocase(plan->manifest->root, MC_STR("frontend"));
 
+    if (plan->is_compiled)
+        return MC_STR("compiled");
     (void)mc_json_get_str(mc_json_find_nocase(frontend, MC_STR("format")), &format); /* or none */
     return mc_str_eq(format, MC_STR("federation")) ? MC_STR("federated") : MC_STR("bundle");
 }
 
-static mc_code update_row(mc_ctx *ctx, const mc_manifest *m, mc_uuid org_id, int64_t *out_changed,
-                          mc_err *err)
+static mc_code update_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                          const mc_installation *row, mc_err *err)
 {
-    mc_db_value args[] = {mc_db_text(m->version), mc_db_time(ctx->now), mc_db_uuid(org_id),
-                          mc_db_text(m->key)};
+    mc_str settings;
+    mc_code rc = mc__settings_merge(self, ctx, plan->manifest, row->settings, &settings, err);
 
-    return mc_db_exec(ctx->conn,
-                      MC_STR("UPDATE metacore_installations SET version = $1, status = 'enabled', "
-                             "enabled_at = $2, disabled_at = NULL, updated_at = $2 WHERE "
-                             "organization_id = $3 AND addon_key = $4 AND deleted_at IS NULL"),
-                      args, MC_LEN(args), out_changed, err);
+    if (rc != MC_OK)
+        return rc;
+    mc_db_value args[] = {mc_db_uuid(row->id), mc_db_text(plan->manifest->version),
+                          mc_db_time(ctx->now), mc_db_text(settings), mc_db_text(source_of(plan))};
+    args[3].kind = MC_DB_JSON;
+    return mc_db_exec(
+        ctx->conn,
+        MC_STR("UPDATE metacore_installations SET version = $2, status = 'enabled', enabled_at = "
+               "CASE WHEN status = 'enabled' THEN enabled_at ELSE $3 END, disabled_at = NULL, "
+               "settings = $4, source = $5, updated_at = $3 WHERE id = $1"),
+        args, MC_LEN(args), NULL, err);
 }
 
-static mc_code insert_row(mc_ctx *ctx, const mc_manifest *m, mc_uuid org_id, mc_err *err)
+static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                          mc_uuid org_id, mc_str *out_secret, mc_err *err)
 {
-    mc_str settings = default_settings(ctx->arena, m), hash;
+    const mc_manifest *m = plan->manifest;
+    mc__secret secret;
+    mc_str settings;
     mc_uuid id;
     mc_code rc = mc_uuid_v7(&id, err);
 
     if (rc == MC_OK)
-        rc = new_secret_hash(ctx->arena, &hash, err);
-    if (rc == MC_OK && !settings.ptr)
-        rc = mc_fail(err, MC_NO_MEMORY, "install");
+        rc = mc__secret_new(self, ctx->arena, &secret, err);
+    if (rc == MC_OK)
+        rc = mc__settings_merge(self, ctx, m, MC_STR(""), &settings, err);
     if (rc != MC_OK)
         return rc;
-    mc_db_value args[] = {mc_db_uuid(id),         mc_db_uuid(org_id),       mc_db_text(m->key),
-                          mc_db_text(m->version), mc_db_text(source_of(m)), mc_db_text(hash),
-                          mc_db_text(settings),   mc_db_time(ctx->now)};
-    args[6].kind = MC_DB_JSON;
+    mc_db_value args[] = {
+        mc_db_uuid(id),         mc_db_uuid(org_id),          mc_db_text(m->key),
+        mc_db_text(m->version), mc_db_text(source_of(plan)), mc_db_text(secret.hash),
+        mc_db_text(secret.enc), mc_db_text(settings),        mc_db_time(ctx->now)};
+    args[7].kind = MC_DB_JSON;
+    *out_secret = secret.text;
     return mc_db_exec(
         ctx->conn,
         MC_STR("INSERT INTO metacore_installations (id, organization_id, addon_key, "
-               "version, status, source, secret_hash, settings, installed_at, enabled_at, "
-               "created_at, updated_at) VALUES ($1, $2, $3, $4, 'enabled', $5, $6, $7, "
-               "$8, $8, $8, $8)"),
+               "version, status, source, secret_hash, secret_enc, settings, installed_at, "
+               "enabled_at, created_at, updated_at) VALUES ($1, $2, $3, $4, 'enabled', $5, $6, "
+               "$7, $8, $9, $9, $9, $9)"),
         args, MC_LEN(args), NULL, err);
 }
 
 /* ---- reading ---- */
 
 #define INSTALLATION_COLUMNS                                                                       \
-    "id, organization_id, addon_key, version, status, source, settings, installed_at, enabled_at"
+    "id, organization_id, addon_key, version, status, source, settings, installed_at, "            \
+    "enabled_at, disabled_at"
 
 static void read_row(mc_ctx *ctx, mc_db_rows *rows, mc_installation *out)
 {
@@ -178,13 +82,16 @@ static void read_row(mc_ctx *ctx, mc_db_rows *rows, mc_installation *out)
         .settings = mc_str_copy(ctx->arena, mc_db_col_text(rows, 6)),
         .installed_at = mc_db_col_time(rows, 7),
         .enabled_at = mc_db_col_time(rows, 8),
+        .disabled_at = mc_db_col_time(rows, 9),
     };
 }
 
-static mc_code load_row(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_installation *out,
-                        mc_err *err)
+mc_code mc__load_row(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_installation *out,
+                     mc_err *err)
 {
     mc_db_value args[] = {mc_db_uuid(org_id), mc_db_text(addon_key)};
+    mc_installation found = {0};
+    bool is_there;
     mc_db_rows rows;
     mc_code rc =
         mc_db_query(ctx->conn,
@@ -194,26 +101,50 @@ static mc_code load_row(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_instal
 
     if (rc != MC_OK)
         return rc;
-    if (mc_db_rows_next(&rows))
-        read_row(ctx, &rows, out);
-    return mc_db_rows_finish(&rows, err);
+    is_there = mc_db_rows_next(&rows);
+    if (is_there)
+        read_row(ctx, &rows, &found);
+    rc = mc_db_rows_finish(&rows, err);
+    if (rc != MC_OK)
+        return rc;
+    if (!is_there)
+        return MC_NOT_FOUND;
+    *out = found;
+    return MC_OK;
 }
 
-mc_code mc__install_rows(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                         mc_uuid org_id, mc_installation *out, mc_err *err)
+mc_code mc_installer_find(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+                          mc_installation *out, mc_err *err)
 {
-    int64_t changed = 0;
-    mc_code rc = check_no_downgrade(ctx, plan->manifest, err);
+    mc_code rc = mc__load_row(ctx, addon_key, org_id, out, err);
 
     (void)self;
-    if (rc == MC_OK)
-        rc = keep_manifest(ctx, plan, err);
-    if (rc == MC_OK)
-        rc = update_row(ctx, plan->manifest, org_id, &changed, err);
-    if (rc == MC_OK && changed == 0)
-        rc = insert_row(ctx, plan->manifest, org_id, err);
-    return rc == MC_OK ? load_row(ctx, plan->manifest->key, org_id, out, err) : rc;
+    return rc == MC_NOT_FOUND ? mc_fail(err, rc, "addon %.*s is not installed", MC_FMT(addon_key))
+                              : rc;
 }
+
+mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                        mc_uuid org_id, mc_installation *out, bool *is_new, mc_err *err)
+{
+    mc_str key = plan->manifest->key, secret = MC_STR("");
+    mc_installation row;
+    mc_code rc = mc__load_row(ctx, key, org_id, &row, err);
+
+    *is_new = rc == MC_NOT_FOUND;
+    if (rc == MC_NOT_FOUND)
+        rc = insert_row(self, ctx, plan, org_id, &secret, err);
+    else if (rc == MC_OK)
+        rc = update_row(self, ctx, plan, &row, err);
+    if (rc == MC_OK)
+        rc = mc_installer_find(self, ctx, key, org_id, &row, err);
+    if (rc != MC_OK)
+        return rc;
+    *out = row;
+    out->secret = secret;
+    return MC_OK;
+}
+
+/* ---- lists ---- */
 
 typedef struct list_call {
     mc_uuid org_id;
@@ -266,6 +197,17 @@ mc_code mc_installer_list(mc_installer *self, mc_ctx *ctx, mc_uuid org_id, mc_in
     return MC_OK;
 }
 
+/* ---- showing ---- */
+
+static void write_time(mc_buf *out, const char *key, mc_time at)
+{
+    if (at == 0)
+        return;
+    mc_buf_printf(out, ",\"%s\":\"", key);
+    mc_time_write(out, at);
+    mc_buf_char(out, '"');
+}
+
 void mc_installation_write(mc_buf *out, const mc_installation *installation)
 {
     mc_buf_lit(out, "{\"id\":\"");
@@ -281,12 +223,9 @@ void mc_installation_write(mc_buf *out, const mc_installation *installation)
     mc_buf_lit(out, ",\"source\":");
     mc_json_write_str(out, installation->source);
     mc_buf_lit(out, ",\"settings\":");
-    mc_buf_str(out, installation->settings.len ? installation->settings : MC_STR("{}"));
-    mc_buf_lit(out, ",\"installed_at\":\"");
-    mc_time_write(out, installation->installed_at);
-    if (installation->enabled_at) {
-        mc_buf_lit(out, "\",\"enabled_at\":\"");
-        mc_time_write(out, installation->enabled_at);
-    }
-    mc_buf_lit(out, "\"}");
+    mc_installation_write_settings(out, installation);
+    write_time(out, "installed_at", installation->installed_at);
+    write_time(out, "enabled_at", installation->enabled_at);
+    write_time(out, "disabled_at", installation->disabled_at);
+    mc_buf_char(out, '}');
 }

@@ -153,7 +153,7 @@ static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_
 static mc_code load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_uuid **out,
                            size_t *out_count, mc_err *err)
 {
-    mc_db_value args[] = {mc_db_text(plan->manifest->key), mc_db_text(mc_z(plan->bundle->digest)),
+    mc_db_value args[] = {mc_db_text(plan->manifest->key), mc_db_text(mc_z(plan->digest)),
                           mc_db_uuid(org_id)};
     mc_db_rows rows;
     mc_code rc = mc_db_query(

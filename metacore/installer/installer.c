@@ -83,6 +83,15 @@ mc_code mc__enable(mc_installer *self, mc_uuid org_id, mc_str addon_key, mc_err 
     return rc;
 }
 
+void mc__disable(mc_installer *self, mc_uuid org_id, mc_str addon_key)
+{
+    char room[KEY_BYTES_MAX];
+
+    (void)pthread_rwlock_wrlock(&self->lock);
+    free(mc_map_remove(&self->enabled, enabled_key(org_id, addon_key, room)));
+    (void)pthread_rwlock_unlock(&self->lock);
+}
+
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err)
 {
     mc_code rc = MC_OK;
@@ -155,21 +164,22 @@ static mc_code check_manifest(mc_installer *self, const mc_manifest *m, mc_err *
     return rc;
 }
 
-mc_code mc_installer_plan(mc_installer *self, const mc_bundle *bundle, mc_install_plan **out,
-                          mc_err *err)
+mc_code mc_installer_plan(mc_installer *self, const mc_install_source *source,
+                          mc_install_plan **out, mc_err *err)
 {
-    mc_install_plan *plan;
+    mc_install_plan *plan = calloc(1, sizeof(*plan));
     mc_code rc;
 
-    if (!self->config.allow_unsigned)
-        return mc_fail(err, MC_FORBIDDEN,
-                       "installer: signature verification is required (set MARKETPLACE_PUBKEY or, "
-                       "for dev, ALLOW_UNSIGNED_BUNDLES=true)");
-    plan = calloc(1, sizeof(*plan));
     if (!plan)
         return mc_fail(err, MC_NO_MEMORY, "install");
-    plan->bundle = bundle;
-    rc = mc_manifest_parse(bundle->manifest, &plan->manifest, err);
+    plan->bundle = source->bundle;
+    plan->signature = source->signature;
+    plan->is_compiled = source->is_compiled;
+    rc = mc_manifest_parse(plan->bundle->manifest, &plan->manifest, err);
+    if (rc == MC_OK)
+        rc = mc__plan_archive(plan, source, err);
+    if (rc == MC_OK)
+        rc = mc__check_signature(self, plan, source, err);
     if (rc == MC_OK)
         rc = check_manifest(self, plan->manifest, err);
     if (rc == MC_OK)
@@ -186,53 +196,17 @@ void mc_install_plan_free(mc_install_plan *plan)
 {
     if (!plan)
         return;
+    mc_buf_deinit(&plan->own);
     mc_manifest_free(plan->manifest);
     free(plan);
 }
 
+const mc_manifest *mc_install_plan_manifest(const mc_install_plan *plan)
+{
+    return plan->manifest;
+}
+
 /* ---- running ---- */
-
-/* What the commit makes visible. The manifest is parsed again: the plan may be gone by then. */
-typedef struct served {
-    mc_db_hook hook;
-    mc_installer *self;
-    mc_str manifest; /* in the ctx's arena */
-    mc_str addon_key;
-    mc_uuid org_id;
-} served;
-
-static void serve_now(mc_db_hook *hook)
-{
-    served *s = mc_container_of(hook, served, hook);
-    mc_manifest *manifest = NULL;
-    mc_err err;
-    mc_code rc = mc_manifest_parse(s->manifest, &manifest, &err);
-
-    if (rc == MC_OK)
-        rc = mc__serve_models(s->self, manifest, &err);
-    if (rc == MC_OK)
-        rc = mc__enable(s->self, s->org_id, s->addon_key, &err);
-    if (rc != MC_OK) /* installed all the same: the next start serves it */
-        mc_log_error(s->self->config.log, "addon.not_served", MC_KV_STR("addon", s->addon_key),
-                     MC_KV_ERR("error", &err));
-    mc_manifest_free(manifest);
-}
-
-static mc_code serve_after_commit(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                                  mc_uuid org_id, mc_err *err)
-{
-    served *s = mc_arena_object(ctx->arena, served);
-
-    if (!s)
-        return mc_fail(err, MC_NO_MEMORY, "install");
-    *s = (served){.hook = {.run = serve_now}, .self = self, .org_id = org_id};
-    s->manifest = mc_str_copy(ctx->arena, plan->bundle->manifest);
-    s->addon_key = mc_str_copy(ctx->arena, plan->manifest->key);
-    if (!s->manifest.ptr || !s->addon_key.ptr)
-        return mc_fail(err, MC_NO_MEMORY, "install");
-    mc_db_after_commit(ctx->conn, &s->hook);
-    return MC_OK;
-}
 
 /* Before anything is written: a model of the same key that is somebody else's. */
 static mc_code check_models(mc_installer *self, const mc_manifest *m, mc_err *err)
@@ -253,24 +227,83 @@ static mc_code check_models(mc_installer *self, const mc_manifest *m, mc_err *er
     return MC_OK;
 }
 
-mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                         mc_uuid org_id, mc_installation *out, mc_err *err)
+/* Several processes may share a PostgreSQL; SQLite has one writer. */
+static mc_code lock_addon(mc_ctx *ctx, mc_str addon_key, mc_err *err)
 {
-    mc_code rc = check_models(self, plan->manifest, err);
+    mc_db_value key = mc_db_text(addon_key);
+
+    if (mc_db_conn_dialect(ctx->conn) != MC_DB_POSTGRES)
+        return MC_OK;
+    return mc_db_exec(ctx->conn,
+                      MC_STR("SELECT pg_advisory_xact_lock(hashtext('metacore addon ' || $1))"),
+                      &key, 1, NULL, err);
+}
+
+static mc_code find_same(mc_ctx *ctx, const mc_install_run *run, const mc__addon *now,
+                         mc_installation *out, bool *is_same, mc_err *err)
+{
+    mc_code rc = MC_NOT_FOUND;
+
+    if (run->only_missing && mc_str_eq(now->digest, mc_z(run->plan->digest)))
+        rc = mc__load_row(ctx, run->plan->manifest->key, run->org_id, out, err);
+    *is_same = rc == MC_OK;
+    return rc == MC_NOT_FOUND ? MC_OK : rc;
+}
+
+static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                       const mc__addon *now, mc_installation *out, mc_err *err)
+{
+    const mc_install_plan *plan = run->plan;
+    bool is_new = false;
+    mc_err missing = {.msg = ""};
+    mc_code rc = mc__check_requires(ctx, plan, run->org_id, &missing);
+
+    if (rc == MC_CONFLICT && run->ignore_requires)
+        rc = MC_OK;
+    else if (rc != MC_OK)
+        *err = missing;
+    if (rc == MC_OK)
+        rc = mc__install_tables(self, ctx, plan, run->org_id, err);
+    if (rc == MC_OK)
+        rc = mc__addon_keep(ctx, plan, err);
+    if (rc == MC_OK)
+        rc = mc__install_row(self, ctx, plan, run->org_id, out, &is_new, err);
+    if (rc != MC_OK)
+        return rc;
+    out->warning = mc_str_copy(ctx->arena, mc_z(missing.msg));
+    return mc__serve_after_commit(
+        self, ctx,
+        &(mc_addon_change){.event = is_new ? MC_ADDON_INSTALLED : MC_ADDON_UPGRADED,
+                           .org_id = run->org_id,
+                           .addon_key = plan->manifest->key,
+                           .version = plan->manifest->version,
+                           .digest = mc_z(plan->digest),
+                           .old_digest = now->digest},
+        plan->bundle->manifest, err);
+}
+
+mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                         mc_installation *out, mc_err *err)
+{
+    bool is_same = false;
+    mc__addon now;
+    mc_code rc = lock_addon(ctx, run->plan->manifest->key, err);
 
     if (rc == MC_OK)
-        rc = mc__install_tables(self, ctx, plan, org_id, err);
+        rc = mc__addon_load(ctx, run->plan->manifest->key, &now, err);
     if (rc == MC_OK)
-        rc = mc__install_rows(self, ctx, plan, org_id, out, err);
+        rc = find_same(ctx, run, &now, out, &is_same, err);
+    if (rc != MC_OK || is_same)
+        return rc;
+    rc = mc__addon_check(self, ctx, run->plan, run->org_id, &now, err);
     if (rc == MC_OK)
-        rc = serve_after_commit(self, ctx, plan, org_id, err);
-    return rc;
+        rc = check_models(self, run->plan->manifest, err);
+    return rc == MC_OK ? install(self, ctx, run, &now, out, err) : rc;
 }
 
 typedef struct install_call {
     mc_installer *self;
-    const mc_install_plan *plan;
-    mc_uuid org_id;
+    const mc_install_run *run;
     mc_installation *out;
 } install_call;
 
@@ -279,22 +312,15 @@ static mc_code run_call(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     install_call *call = user;
 
     (void)conn; /* in ctx */
-    return mc_installer_run(call->self, ctx, call->plan, call->org_id, call->out, err);
+    return mc_installer_run(call->self, ctx, call->run, call->out, err);
 }
 
-mc_code mc_installer_install(mc_installer *self, mc_ctx *ctx, const mc_bundle *bundle,
-                             mc_uuid org_id, mc_installation *out, mc_err *err)
+mc_code mc_installer_install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                             mc_installation *out, mc_err *err)
 {
-    mc_install_plan *plan = NULL;
-    install_call call;
-    mc_code rc = mc_installer_plan(self, bundle, &plan, err);
+    install_call call = {self, run, out};
 
-    if (rc != MC_OK)
-        return rc;
-    call = (install_call){self, plan, org_id, out};
-    rc = mc_db_write(self->config.db, ctx, run_call, &call, err);
-    mc_install_plan_free(plan);
-    return rc;
+    return mc_db_write(self->config.db, ctx, run_call, &call, err);
 }
 
 /* ---- at start ---- */

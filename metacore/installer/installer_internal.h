@@ -7,6 +7,9 @@
 
 #include <pthread.h>
 
+#define MC__SEALED "$sealed" /* a kept secret setting: {"$sealed": text of the secretbox} */
+#define MC__MASK "********"
+
 struct mc_installer {
     mc_installer_config config;
     pthread_rwlock_t lock;
@@ -19,16 +22,70 @@ struct mc_install_plan {
     const mc_bundle *bundle;           /* borrowed */
     const mc_bundle_file **migrations; /* by version; in manifest's arena */
     size_t migration_count;
+    mc_buf own;      /* the archive, when it was packed here */
+    mc_str packed;   /* the archive */
+    mc_sha256 bytes; /* of it */
+    char digest[MC_SHA256_HEX + 1];
+    mc_str signature; /* borrowed; as the source has it */
+    bool is_compiled;
 };
+
+/* installer_gate.c: the archive's digest, and whether it may be installed here at all. */
+mc_code mc__plan_archive(mc_install_plan *plan, const mc_install_source *source, mc_err *err);
+mc_code mc__check_signature(const mc_installer *self, const mc_install_plan *plan,
+                            const mc_install_source *source, mc_err *err);
 
 /* install_tables.c: migrations and tables, in ctx->conn's transaction. */
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                            mc_uuid org_id, mc_err *err);
-/* install_rows.c: the addon's manifest and the organization's row. */
-mc_code mc__install_rows(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                         mc_uuid org_id, mc_installation *out, mc_err *err);
-/* Builds manifest's models and puts them into the registry. */
+/* install_rows.c: the organization's row; *is_new when it had none. */
+mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                        mc_uuid org_id, mc_installation *out, bool *is_new, mc_err *err);
+mc_code mc__load_row(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_installation *out,
+                     mc_err *err); /* NOT_FOUND without a message of its own */
+
+/* install_addon.c: what is known of the addon itself, for all who have it. */
+typedef struct mc__addon {
+    mc_str version; /* empty: it is not there */
+    mc_str digest;
+} mc__addon;
+mc_code mc__addon_load(mc_ctx *ctx, mc_str addon_key, mc__addon *out, mc_err *err);
+mc_code mc__addon_check(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                        mc_uuid org_id, const mc__addon *now, mc_err *err);
+mc_code mc__addon_keep(mc_ctx *ctx, const mc_install_plan *plan, mc_err *err);
+mc_code mc__addon_forget(mc_ctx *ctx, mc_str addon_key, mc_err *err);
+
+/* install_requires.c */
+mc_code mc__check_requires(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_err *err);
+mc_code mc__check_requires_kept(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_err *err);
+mc_code mc__check_dependents(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool only_enabled,
+                             mc_err *err);
+
+/* install_bundles.c */
+mc_code mc__bundle_keep(mc_ctx *ctx, const mc_install_plan *plan, mc_err *err);
+mc_code mc__bundles_forget(mc_ctx *ctx, mc_str addon_key, mc_err *err);
+
+/* install_secret.c: a fresh secret as it is kept. enc is empty without a box. */
+typedef struct mc__secret {
+    mc_str text, hash, enc;
+} mc__secret;
+mc_code mc__secret_new(const mc_installer *self, mc_arena *arena, mc__secret *out, mc_err *err);
+
+/* install_settings.c: what a row has, kept (JSON) or empty, brought up to manifest. */
+mc_code mc__settings_merge(const mc_installer *self, mc_ctx *ctx, const mc_manifest *manifest,
+                           mc_str kept, mc_str *out, mc_err *err);
+
+/* install_drop.c: an organization's rows, or everything that is in schema. */
+mc_code mc__drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err);
+mc_code mc__drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
+
+/* installer.c */
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err);
 mc_code mc__enable(mc_installer *self, mc_uuid org_id, mc_str addon_key, mc_err *err);
+void mc__disable(mc_installer *self, mc_uuid org_id, mc_str addon_key);
+
+/* install_served.c: what the commit makes visible. */
+mc_code mc__serve_after_commit(mc_installer *self, mc_ctx *ctx, const mc_addon_change *change,
+                               mc_str manifest, mc_err *err);
 
 #endif

@@ -251,6 +251,9 @@ MC_API void mc_models_free(mc_models *models);
 MC_API MC_MUST_USE mc_code mc_models_put(mc_models *models, mc_model *model, mc_err *err);
 /** Forgets the models of an addon. */
 MC_API void mc_models_remove_addon(mc_models *models, mc_str addon_key);
+/** Forgets those of its models that are none of kept: a new version of the addon has them not. */
+MC_API void mc_models_keep_only(mc_models *models, mc_str addon_key, const mc_model_def *kept,
+                                size_t kept_count);
 /** Borrowed for the registry's life; NULL when there is none. Exact case. */
 MC_API const mc_model *mc_models_find(mc_models *models, mc_str key);
 /**

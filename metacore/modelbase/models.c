@@ -108,16 +108,37 @@ mc_code mc_models_put(mc_models *models, mc_model *model, mc_err *err)
     return MC_OK;
 }
 
-void mc_models_remove_addon(mc_models *models, mc_str addon_key)
+static bool is_kept(mc_str key, const mc_model_def *kept, size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        if (mc_str_eq(kept[i].key, key))
+            return true;
+    }
+    return false;
+}
+
+void mc_models_keep_only(mc_models *models, mc_str addon_key, const mc_model_def *kept,
+                         size_t kept_count)
+{
+    bool is_less = false;
+
     (void)pthread_rwlock_wrlock(&models->lock);
     for (entry *e = models->all; e; e = e->next) {
-        if (mc_str_eq(e->model->addon_key, addon_key) &&
-            mc_map_find(&models->by_key, e->model->key) == e->model)
-            (void)mc_map_remove(&models->by_key, e->model->key);
+        if (!mc_str_eq(e->model->addon_key, addon_key) ||
+            is_kept(e->model->key, kept, kept_count) ||
+            mc_map_find(&models->by_key, e->model->key) != e->model)
+            continue;
+        (void)mc_map_remove(&models->by_key, e->model->key);
+        is_less = true;
     }
     (void)pthread_rwlock_unlock(&models->lock);
-    (void)atomic_fetch_add_explicit(&models->generation, 1, memory_order_relaxed);
+    if (is_less)
+        (void)atomic_fetch_add_explicit(&models->generation, 1, memory_order_relaxed);
+}
+
+void mc_models_remove_addon(mc_models *models, mc_str addon_key)
+{
+    mc_models_keep_only(models, addon_key, NULL, 0);
 }
 
 const mc_model *mc_models_find(mc_models *models, mc_str key)

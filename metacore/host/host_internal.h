@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_HOST_HOST_INTERNAL_H
+#define METACORE_HOST_HOST_INTERNAL_H
+
+#include "metacore/host/app_internal.h"
+
+#define ADDONS_MAX 64
+
+struct mc_host {
+    mc_app *app;
+    mc_installer *installer;
+    mc_arena *text; /* archives of the bundles below; NULL: none */
+    /* What every organization gets, in order. */
+    mc_bundle *bundles[ADDONS_MAX];
+    mc_install_plan *plans[ADDONS_MAX];
+    size_t plan_count;
+};
+
+/* host_install.c: a folder, or an archive with the signature that may lie beside it as PATH.sig; in
+ * arena, but *out_bundle, which source borrows. */
+mc_code mc__host_read(mc_arena *arena, mc_str path, mc_install_source *out, mc_bundle **out_bundle,
+                      mc_err *err);
+/* host_events.c: tells an organization's browsers; user is the app. */
+void mc__host_after_change(void *user, const mc_addon_change *change);
+
+/* host_addons.c: whether who asks may manage his organization's addons. */
+mc_code mc__host_may_manage(mc_app *app, mc_http_req *req, mc_err *err);
+bool mc__host_is_addon_key(mc_str key);
+/* The path's :key, held against what keys look like. */
+mc_code mc__host_addon_key(mc_http_req *req, mc_str *out, mc_err *err);
+
+#endif
