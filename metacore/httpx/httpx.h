@@ -270,7 +270,8 @@ MC_API int mc_http_status(mc_code code);
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
 /** The same envelope with a status that has no code of its own: 405, or what the server refuses. */
 MC_API void mc_http_error_status(mc_http_res *res, int status, mc_str message);
-/** The answer when req->match has no route: 404 "Not Found", or 405 with Allow. */
+/** The answer when req->match has no route: 404 "Not Found", or 405 "Method Not Allowed" with
+ * Allow; plain text as the contract has it, the envelope for whoever accepts JSON by name. */
 MC_API void mc_http_no_route(mc_http_res *res, const mc_http_req *req);
 /**
  * What every answer of the API carries, last of all: X-Content-Type-Options, X-Request-ID, and

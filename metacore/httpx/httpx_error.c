@@ -208,12 +208,28 @@ void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
     mc_buf_deinit(&line);
 }
 
+/* Browsers' clients name JSON; "*" alone is what tools send. */
+static bool wants_json(const mc_http_req *req)
+{
+    mc_str accept = mc_http_header(req, MC_STR("accept"));
+
+    return mc_str_find(accept, MC_STR("/json")) < accept.len ||
+           mc_str_find(accept, MC_STR("+json")) < accept.len;
+}
+
 void mc_http_no_route(mc_http_res *res, const mc_http_req *req)
 {
     bool is_other_method = req->match.allow.len > 0;
+    int status = is_other_method ? 405 : 404;
+    mc_str phrase = is_other_method ? MC_STR("Method Not Allowed") : MC_STR("Not Found");
 
-    mc_http_error_status(res, is_other_method ? 405 : 404,
-                         is_other_method ? MC_STR("Method Not Allowed") : MC_STR("Not Found"));
+    if (wants_json(req)) {
+        mc_http_error_status(res, status, phrase);
+    } else {
+        mc_buf_clear(begin(res, status));
+        mc_buf_str(&res->body, phrase);
+        mc_http_content_type(res, MC_STR("text/plain; charset=utf-8"));
+    }
     if (is_other_method)
         mc__http_res_set(res, MC_STR("Allow"), req->match.allow);
 }

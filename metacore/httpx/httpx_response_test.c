@@ -173,10 +173,16 @@ MC_TEST("a path without route is 404, one with other methods 405")
     fake_open(&f, "GET", "/", "");
     mc_http_no_route(&f.res, &f.req);
     MC_EXPECT_EQ(f.res.status, 404);
-    MC_EXPECT_Z(fake_body(&f), "{\"message\":\"Not Found\",\"success\":false}");
+    MC_EXPECT_Z(fake_body(&f), "Not Found");
+    MC_EXPECT_Z(header_of(&f, "Content-Type"), "text/plain; charset=utf-8");
     f.req.match.allow = MC_STR("GET, HEAD");
     mc_http_no_route(&f.res, &f.req);
     MC_EXPECT_EQ(f.res.status, 405);
+    MC_EXPECT_Z(fake_body(&f), "Method Not Allowed");
+    MC_EXPECT_Z(header_of(&f, "Allow"), "GET, HEAD");
+    MC_CASE("for whoever accepts JSON by name");
+    fake_header(&f, "accept", "application/json, text/plain, */*");
+    mc_http_no_route(&f.res, &f.req);
     MC_EXPECT_Z(fake_body(&f), "{\"message\":\"Method Not Allowed\",\"success\":false}");
     MC_EXPECT_Z(header_of(&f, "Allow"), "GET, HEAD");
     fake_close(&f);
