@@ -111,7 +111,7 @@ mc_code control_call(mc_arena *arena, const char *socket_path, mc_str request, m
                      mc_err *err)
 {
     mc_str answer = MC_STR("");
-    int fd;
+    int fd = -1;
     mc_code rc = connect_to(socket_path, &fd, err);
 
     if (rc != MC_OK)

@@ -215,7 +215,7 @@ static mc_code load_one(mc_metadata *self, mc_ctx *ctx, mc_str key, doc_kind kin
                         const mc_metadata_doc **out, mc_err *err)
 {
     const mc_metadata_doc *doc;
-    const mc_model *model;
+    const mc_model *model = NULL;
     mc_code rc = find_model(self, ctx, key, &model, err);
 
     if (rc == MC_OK)

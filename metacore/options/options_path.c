@@ -27,7 +27,7 @@ static mc_code write_step(mc_options *self, mc_ctx *ctx, const mc_model *model, 
     size_t dot = mc_str_find_char(path, 0, '.');
     const mc_column *column;
     const mc_model *target;
-    char alias[8];
+    char alias[16];
     mc_code rc;
 
     if (dot == path.len) {
