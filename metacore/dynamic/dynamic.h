@@ -65,6 +65,8 @@ typedef struct mc_dynamic_change {
     const mc_str *fields; /* of an update: the columns that have another value now; or the relation
                              that was linked or unlinked, which leaves the row as it was */
     size_t field_count;
+    mc_str before; /* on_write's only: the row as JSON, of an update or delete that is wanted */
+    mc_str after;  /* on_write's only: the row as JSON; empty after a delete */
 } mc_dynamic_change;
 
 /** "created", "updated", "deleted", "restored". */
@@ -103,7 +105,17 @@ typedef struct mc_dynamic_config {
      */
     void (*on_change)(void *user, const mc_dynamic_change *change);
     void *on_change_user;
-    mc_str temp_dir; /* for exports that are made before they are sent; empty: /tmp */
+    /**
+     * Told of every row that is written, in its transaction, ctx->conn: what it writes is there
+     * exactly when the row's change is; its failure undoes the write. Not of internal models.
+     * What is borrowed is gone when it returns. NULL: nobody.
+     */
+    mc_code (*on_write)(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err);
+    /** Whether on_write wants the row as it was before: that costs another read. NULL: never. */
+    mc_code (*wants_before)(void *user, mc_ctx *ctx, const mc_model *model,
+                            mc_dynamic_action action, bool *out, mc_err *err);
+    void *on_write_user; /* of both */
+    mc_str temp_dir;     /* for exports that are made before they are sent; empty: /tmp */
 } mc_dynamic_config;
 #define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was written, told once it is durable. Every write of a row passes here, in its transaction:
- * an ordered log of changes belongs in front of what is told. */
+/* What was written: told in its transaction to who keeps it (on_write), and once it is durable to
+ * who only wants to know (on_change). Every write of a row passes here. */
 #include "metacore/dynamic/dynamic_internal.h"
 
 const char *mc_dynamic_action_name(mc_dynamic_action action)
@@ -30,10 +30,42 @@ static void tell(mc_db_hook *hook)
         config->on_change(config->on_change_user, &pending->change);
 }
 
+mc_code mc__dynamic_before(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                           mc_dynamic_action action, mc_str *out, mc_err *err)
+{
+    const mc_dynamic_config *config = &self->config;
+    bool is_wanted = false;
+    mc_code rc = MC_OK;
+    mc_buf row;
+
+    *out = MC_STR("");
+    if (config->on_write && config->wants_before && !model->is_internal)
+        rc = config->wants_before(config->on_write_user, ctx, model, action, &is_wanted, err);
+    if (rc != MC_OK || !is_wanted)
+        return rc;
+    mc_buf_init_arena(&row, ctx->arena, 0);
+    rc = mc_dynamic_get(self, ctx, model, id, &row, NULL, err);
+    if (rc == MC_OK)
+        rc = mc_buf_check(&row, "write", err);
+    if (rc == MC_OK)
+        *out = mc_buf_get(&row);
+    return rc;
+}
+
+static mc_code tell_now(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err)
+{
+    const mc_dynamic_config *config = &self->config;
+
+    if (!config->on_write || change->model->is_internal)
+        return MC_OK;
+    return config->on_write(config->on_write_user, ctx, change, err);
+}
+
 mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_change *change,
                             mc_err *err)
 {
     pending_change *pending = mc_arena_object(ctx->arena, pending_change);
+    mc_code rc;
 
     if (!pending)
         return mc_fail(err, MC_NO_MEMORY, "write");
@@ -41,5 +73,7 @@ mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_chan
     pending->change.org_id = ctx->who.org_id;
     pending->change.actor_id = ctx->who.user_id;
     mc_db_after_commit(ctx->conn, &pending->hook);
-    return MC_OK;
+    rc = tell_now(self, ctx, &pending->change, err);
+    pending->change.before = pending->change.after = MC_STR(""); /* the caller's, and gone soon */
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/dynamic/dynamic_test_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static mc_uuid first, second;
@@ -140,5 +141,69 @@ MC_TEST("an update names the columns that changed and makes another version")
         MC_EXPECT_OK(dynamic_run(&f, update_one), &f.err);
         MC_EXPECT_Z(mc_z(f.told), updates[update_row].told);
     }
+    dynamic_teardown(&f);
+}
+
+/* ---- in the transaction ---- */
+
+static bool is_refusing;
+
+static mc_code wants_before(void *user, mc_ctx *ctx, const mc_model *model,
+                            mc_dynamic_action action, bool *out, mc_err *err)
+{
+    (void)user;
+    (void)ctx;
+    (void)model;
+    (void)err;
+    *out = action == MC_DYNAMIC_UPDATED;
+    return MC_OK;
+}
+
+static mc_str title_of(mc_ctx *ctx, mc_str row)
+{
+    const mc_json *json;
+    mc_str title = MC_STR("-");
+
+    if (row.len && mc_json_parse(ctx->arena, row, NULL, &json, NULL) == MC_OK)
+        (void)mc_json_get_str(mc_json_find(json, MC_STR("title")), &title);
+    return title;
+}
+
+static mc_code keep(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err)
+{
+    dynamic_fixture *f = user;
+    size_t at = strlen(f->told);
+
+    if (is_refusing)
+        return mc_fail(err, MC_LIMIT, "no room for it");
+    (void)snprintf(f->told + at, sizeof(f->told) - at, "[%s %.*s>%.*s]",
+                   mc_dynamic_action_name(change->action), MC_FMT(title_of(ctx, change->before)),
+                   MC_FMT(title_of(ctx, change->after)));
+    return MC_OK;
+}
+
+static mc_code create_only(dynamic_fixture *f, mc_err *err)
+{
+    (void)err;
+    return dynamic_create(f, "{\"title\":\"third\"}", &second);
+}
+
+MC_TEST("who keeps what is written has the row before and after, and can undo the write")
+{
+    dynamic_fixture f;
+    mc_dynamic_config config = {MC_DYNAMIC_CONFIG, .on_write = keep, .wants_before = wants_before};
+
+    is_refusing = false;
+    MC_REQUIRE(dynamic_setup_with(&f, &config));
+    MC_EXPECT_OK(dynamic_run(&f, create_only), &f.err);
+    MC_EXPECT_Z(mc_z(f.told), "[created ->third]created\n");
+    first = second;
+    f.told[0] = '\0';
+    MC_EXPECT_OK(dynamic_run(&f, change_and_delete), &f.err);
+    MC_EXPECT_Z(mc_z(f.told), "[updated third>2][deleted ->-]updated title\ndeleted\n");
+    is_refusing = true;
+    f.told[0] = '\0';
+    MC_EXPECT_EQ(dynamic_run(&f, create_only), MC_LIMIT);
+    MC_EXPECT_Z(mc_z(f.told), "");
     dynamic_teardown(&f);
 }

@@ -32,6 +32,8 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_BEFORE_DELETE, id, NULL, MC_STR(""), err);
     if (rc == MC_OK)
+        rc = mc__dynamic_before(self, ctx, model, id, MC_DYNAMIC_DELETED, &change.before, err);
+    if (rc == MC_OK)
         rc = mc__statement_init(&s, ctx, 3, err);
     if (rc != MC_OK)
         return rc;
@@ -104,6 +106,7 @@ mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
         return mc__write_failure(ctx, model, rc, err);
     if (!is_found)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
+    change.after = mc_str_slice(mc_buf_get(out), start, out->len);
     rc = mc__dynamic_changed(self, ctx, &change, err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_AFTER_RESTORE, id, NULL,

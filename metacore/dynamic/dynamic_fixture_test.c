@@ -96,11 +96,12 @@ static mc_code open_all(dynamic_fixture *f, mc_str url, const mc_dynamic_config 
     f->notes = model;
     if (rc != MC_OK)
         return rc;
-    return mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = f->db, .models = f->models,
-                                               .check = allow, .on_change = told,
-                                               .on_change_user = f, .dispatch = config->dispatch,
-                                               .dispatch_user = config->dispatch_user},
-                          &f->dynamic, &f->err);
+    return mc_dynamic_new(
+        &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = f->db, .models = f->models, .check = allow,
+                             .on_change = told, .on_change_user = f, .dispatch = config->dispatch,
+                             .dispatch_user = config->dispatch_user, .on_write = config->on_write,
+                             .wants_before = config->wants_before, .on_write_user = f},
+        &f->dynamic, &f->err);
 }
 
 bool dynamic_setup_with(dynamic_fixture *f, const mc_dynamic_config *config)

@@ -157,6 +157,9 @@ mc_code mc__statement_one(mc_ctx *ctx, mc__statement *s, const mc__row_layout *l
 mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err *err);
 
 /* dynamic_change.c */
+/* The row as it is before action, for who listens to writes; empty when nobody wants it. */
+mc_code mc__dynamic_before(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                           mc_dynamic_action action, mc_str *out, mc_err *err);
 /* After each write of a row, in its transaction; org_id and actor_id are ctx's. */
 mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_change *change,
                             mc_err *err);

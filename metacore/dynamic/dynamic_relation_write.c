@@ -53,6 +53,7 @@ static mc_code tell(mc_dynamic *self, mc_ctx *ctx, mc__relation *relation, mc_er
                                 .at = ctx->now,
                                 .fields = &relation->name,
                                 .field_count = 1};
+    mc_code rc;
 
     if (!totals)
         return mc_fail(err, MC_NO_MEMORY, "link");
@@ -61,7 +62,11 @@ static mc_code tell(mc_dynamic *self, mc_ctx *ctx, mc__relation *relation, mc_er
                              .org_id = ctx->who.org_id,
                              .model = relation->target};
     mc_db_after_commit(ctx->conn, &totals->hook);
-    return mc__dynamic_changed(self, ctx, &change, err);
+    /* The row is the same before and after; who wants rows gets it. */
+    rc = mc__dynamic_before(self, ctx, relation->parent, relation->parent_id, MC_DYNAMIC_UPDATED,
+                            &change.before, err);
+    change.after = change.before;
+    return rc == MC_OK ? mc__dynamic_changed(self, ctx, &change, err) : rc;
 }
 
 /* ---- POST: a child, or links ---- */

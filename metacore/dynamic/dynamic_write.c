@@ -60,8 +60,11 @@ mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
         return mc__write_failure(ctx, write->model, rc, err);
     rc = mc__dynamic_changed(
         self, ctx,
-        &(mc_dynamic_change){
-            .model = write->model, .id = id, .action = MC_DYNAMIC_CREATED, .at = ctx->now},
+        &(mc_dynamic_change){.model = write->model,
+                             .id = id,
+                             .action = MC_DYNAMIC_CREATED,
+                             .at = ctx->now,
+                             .after = mc_str_slice(mc_buf_get(out), start, out->len)},
         err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_AFTER_CREATE, id, write->input,
@@ -97,6 +100,7 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     bool is_found = false;
     mc__statement s;
     mc_time version;
+    mc_str before;
     mc_code rc = mc__current_load(self, ctx, write, id, false, &current, err);
 
     if (rc == MC_OK && if_version)
@@ -112,6 +116,8 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     if (rc == MC_OK)
         rc = mc__dynamic_check_refs(self, ctx, write, err);
     if (rc == MC_OK)
+        rc = mc__dynamic_before(self, ctx, write->model, id, MC_DYNAMIC_UPDATED, &before, err);
+    if (rc == MC_OK)
         rc = mc__row_layout_new(self, ctx, write->model, &layout, err);
     if (rc == MC_OK)
         rc = mc__statement_init(&s, ctx, write->count + 3, err);
@@ -124,14 +130,17 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
         return mc__write_failure(ctx, write->model, rc, err);
     if (!is_found)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
-    rc = mc__dynamic_changed(self, ctx,
-                             &(mc_dynamic_change){.model = write->model,
-                                                  .id = id,
-                                                  .action = MC_DYNAMIC_UPDATED,
-                                                  .at = version,
-                                                  .fields = current.changed,
-                                                  .field_count = current.changed_count},
-                             err);
+    rc = mc__dynamic_changed(
+        self, ctx,
+        &(mc_dynamic_change){.model = write->model,
+                             .id = id,
+                             .action = MC_DYNAMIC_UPDATED,
+                             .at = version,
+                             .fields = current.changed,
+                             .field_count = current.changed_count,
+                             .before = before,
+                             .after = mc_str_slice(mc_buf_get(out), start, out->len)},
+        err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_AFTER_UPDATE, id, write->input,
                            mc_str_slice(mc_buf_get(out), start, out->len), err);
