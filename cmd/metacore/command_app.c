@@ -50,6 +50,7 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
                         : mc_str_eq(registration, MC_STR("closed")) ? MC_REGISTRATION_CLOSED
                                                                     : MC_REGISTRATION_DEFAULT,
         .allow_unsigned = settings_bool(settings, SETTING_ALLOW_UNSIGNED),
+        .catalog_dir = settings_str(settings, SETTING_CATALOG_DIR),
         .master_key = settings_str(settings, SETTING_MASTER_KEY),
         .marketplace_keys = mc_str_printf(
             self->arena, "%.*s,%.*s", MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEYS)),

@@ -58,6 +58,8 @@ static const setting_spec specs[SETTING_COUNT] = {
     [SETTING_MASTER_KEY] = {"master-key", "METACORE_MASTER_KEY", "", VALUE_TEXT, NULL, true,
                             "seals secrets at rest: 32 bytes in hexadecimal or base64; in --dev "
                             "made and kept in the data directory"},
+    [SETTING_CATALOG_DIR] = {"catalog-dir", "METACORE_CATALOG_DIR", "", VALUE_TEXT, NULL, false,
+                             "folder of bundles (.tar.gz) that organizations may install"},
     [SETTING_SYNCHRONOUS] = {"synchronous", "METACORE_SYNCHRONOUS", "full", VALUE_CHOICE,
                              "full|normal", false, "normal: a power cut may lose the last answers"},
     [SETTING_LOOPS] = {"loops", "METACORE_LOOPS", "0", VALUE_NUMBER, NULL, false,

@@ -51,7 +51,7 @@ static bool copy_texts(mc_arena *arena, const mc_str **items, size_t count)
 static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err)
 {
     mc_app_config *own = &app->config;
-    mc_str *const texts[] = {&own->data_dir, &own->database_url, &own->listen, &own->tls_cert_file,
+    mc_str *const texts[] = {&own->catalog_dir, &own->navigation, &own->data_dir, &own->database_url, &own->listen, &own->tls_cert_file,
                              &own->tls_key_file};
 
     *own = *config;
@@ -213,6 +213,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__host_new(app, &app->host, err);
     if (rc == MC_OK)
+        rc = mc__app_pages_new(app, err);
+    if (rc == MC_OK)
         rc = build_auth(app, err);
     if (rc == MC_OK)
         rc = build_metadata(app, err);
@@ -280,6 +282,7 @@ void mc_app_free(mc_app *app)
     mc_dynamic_free(app->dynamic);
     mc_metadata_free(app->metadata);
     mc_auth_free(app->auth);
+    mc__app_pages_free(app);
     mc__host_free(app->host);
     mc_permission_free(app->permission);
     mc_models_free(app->models);

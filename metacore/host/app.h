@@ -59,8 +59,10 @@ typedef struct mc_app_config {
     bool allow_unsigned; /* bundles without a signature may be installed */
     mc_str
         marketplace_keys; /* public keys, as mc_signing_keys_parse; any: every bundle is verified */
-    mc_str master_key; /* seals secrets: 32 bytes in hexadecimal or base64; empty: data_dir's own,
-                          made once when dev is set, else secrets are not kept */
+    mc_str master_key;  /* seals secrets: 32 bytes in hexadecimal or base64; empty: data_dir's own,
+                           made once when dev is set, else secrets are not kept */
+    mc_str catalog_dir; /* .tar.gz files that organizations may install; empty: none */
+    mc_str navigation;  /* the host's own menu, a JSON array of groups; empty: none */
     const mc_str *addons; /* folders or bundle files that every organization gets */
     size_t addon_count;
 

@@ -84,6 +84,8 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
         rc = mc__app_mount_session(app, err);
     if (rc == MC_OK)
         rc = mc__app_mount_addons(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_mount_pages(app, err);
     routes = mc_metadata_routes(app->metadata, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);

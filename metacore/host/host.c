@@ -11,8 +11,12 @@ MC_EMBEDDED(mc__example_manifests);
 static mc_code on_loaded(void *user, const mc_manifest *manifest, mc_err *err)
 {
     mc_app *app = user;
+    mc_code rc = mc_i18n_put(app->i18n, manifest->key, manifest->i18n, err);
 
-    return mc_i18n_put(app->i18n, manifest->key, manifest->i18n, err);
+    return rc == MC_OK
+               ? mc_navigation_put(app->navigation, manifest->key,
+                                   mc_json_find_nocase(manifest->root, MC_STR("navigation")), err)
+               : rc;
 }
 
 mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)

@@ -116,7 +116,7 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 static mc_code find(mc_http_req *req, void *user, mc_installation *out, mc_err *err)
 {
     mc_ctx *ctx = mc_http_ctx(req);
-    mc_str key;
+    mc_str key = MC_STR("");
     mc_code rc = may_look(user, req, err);
 
     if (rc == MC_OK)
@@ -174,24 +174,26 @@ static mc_code get_settings(mc_http_req *req, mc_http_res *res, void *user, mc_e
 
 /* ---- changing; on the writer ---- */
 
-static mc_code enable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
+typedef mc_code (*change_fn)(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+                             mc_installation *out, mc_err *err);
+
+static mc_code change(mc_http_req *req, mc_http_res *res, void *user, change_fn fn, mc_err *err)
 {
     mc_ctx *ctx = mc_http_ctx(req);
     mc_installation installation;
-    mc_code rc = mc_installer_enable(installer_of(user), ctx, key_of(req), ctx->who.org_id,
-                                     &installation, err);
+    mc_code rc = fn(installer_of(user), ctx, key_of(req), ctx->who.org_id, &installation, err);
 
     return rc == MC_OK ? answer(res, &installation, err) : rc;
 }
 
+static mc_code enable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
+{
+    return change(req, res, user, mc_installer_enable, err);
+}
+
 static mc_code disable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
-    mc_ctx *ctx = mc_http_ctx(req);
-    mc_installation installation;
-    mc_code rc = mc_installer_disable(installer_of(user), ctx, key_of(req), ctx->who.org_id,
-                                      &installation, err);
-
-    return rc == MC_OK ? answer(res, &installation, err) : rc;
+    return change(req, res, user, mc_installer_disable, err);
 }
 
 /* DELETE /installations/:key?drop= */
@@ -321,17 +323,31 @@ static mc_code install_upload(mc_app *app, mc_ctx *ctx, mc_str key, const upload
     return rc;
 }
 
+/* The catalog's offer; or what is kept, when that is newer or all there is. */
 static mc_code install_known(mc_app *app, mc_ctx *ctx, mc_str key,
                              const mc_host_install_options *options, mc_installation *out,
-                             mc_err *err)
+                             const char **source, mc_err *err)
 {
-    mc_code rc = mc_host_install_kept(app->host, ctx, key, options, out, err);
+    mc_code offered = MC_NOT_FOUND, rc;
+    mc_catalog_item offer;
+    mc_err kept;
 
+    *source = "catalog";
+    if (mc_catalog_find(app->catalog, ctx->arena, key, &offer, err) == MC_OK)
+        offered = mc_host_install_path(app->host, ctx, offer.path, options, out, err);
+    if (offered != MC_NOT_FOUND && offered != MC_CONFLICT)
+        return refused(offered, err);
+    *source = "registered";
+    rc = mc_host_install_kept(app->host, ctx, key, options, out, &kept);
+    if (rc == MC_NOT_FOUND && offered == MC_CONFLICT)
+        return refused(offered, err);
     if (rc == MC_NOT_FOUND)
         return mc_fail(err, rc,
                        "addon \"%.*s\" is not registered in the kernel; upload a bundle or "
                        "register it first",
                        MC_FMT(key));
+    if (rc != MC_OK)
+        *err = kept;
     return refused(rc, err);
 }
 
@@ -387,6 +403,7 @@ static mc_code install(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     mc_ctx *ctx = mc_http_ctx(req);
     mc_host_install_options options = {.org_id = ctx->who.org_id};
     mc_installation installation = {0};
+    const char *source = "bundle";
     upload up = {0};
     mc_code rc = prepare(req, res, user, err);
 
@@ -396,10 +413,9 @@ static mc_code install(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     if (rc == MC_OK && up.is_there)
         rc = install_upload(app, ctx, key_of(req), &up, &options, &installation, err);
     else if (rc == MC_OK)
-        rc = install_known(app, ctx, key_of(req), &options, &installation, err);
+        rc = install_known(app, ctx, key_of(req), &options, &installation, &source, err);
     if (rc == MC_OK)
-        rc = answer_installed(app, ctx, res, up.is_there ? "bundle" : "registered", &installation,
-                              err);
+        rc = answer_installed(app, ctx, res, source, &installation, err);
     mc_http_body_close(&up.body);
     return rc;
 }

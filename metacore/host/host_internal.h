@@ -29,4 +29,7 @@ bool mc__host_is_addon_key(mc_str key);
 /* The path's :key, held against what keys look like. */
 mc_code mc__host_addon_key(mc_http_req *req, mc_str *out, mc_err *err);
 
+/* host_frontend.c: a handler; user is the app. */
+mc_code mc__host_frontend(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
+
 #endif

@@ -197,6 +197,26 @@ MC_API MC_MUST_USE mc_code mc_installer_load_manifest(mc_installer *self, mc_ctx
                                                       mc_str addon_key, mc_str *out_manifest,
                                                       mc_str *out_digest, mc_err *err);
 
+/** An asset of an addon's page: a file of its bundle below frontend/. */
+typedef struct mc_install_asset {
+    mc_str digest;   /* of the bundle it is in */
+    bool is_current; /* and that is the one installed now */
+    mc_str sha256;   /* of the file */
+    size_t size;
+} mc_install_asset;
+/**
+ * digest  of a bundle that is kept; empty: the current one's
+ * Errors  NOT_FOUND "file not found".
+ */
+MC_API MC_MUST_USE mc_code mc_installer_find_asset(mc_installer *self, mc_ctx *ctx,
+                                                   mc_str addon_key, mc_str digest, mc_str path,
+                                                   mc_install_asset *out, mc_err *err);
+/** Appends length bytes of it from offset. */
+MC_API MC_MUST_USE mc_code mc_installer_read_asset(mc_installer *self, mc_ctx *ctx,
+                                                   const mc_install_asset *asset, mc_str path,
+                                                   size_t offset, size_t length, mc_buf *out,
+                                                   mc_err *err);
+
 /** For whoever calls an addon's backend: the newest first. */
 typedef struct mc_install_secrets {
     mc_uuid installation_id;
