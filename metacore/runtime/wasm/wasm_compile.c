@@ -173,3 +173,11 @@ mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
         *out = object;
     return rc;
 }
+
+bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier)
+{
+    char name[80];
+
+    mc__wasm_cache_name(self, bytes, tier, name);
+    return faccessat(self->cache, name, R_OK, 0) == 0;
+}

@@ -39,6 +39,11 @@ mc_code mc__wasm_cache_store(const mc_wasm_compiler *self, const char *name, int
 /* A sealed memfd with what the file from holds. */
 mc_code mc__wasm_seal(int from, int *out, mc_err *err);
 
+/* ---- wasm_compile.c ---- */
+
+/* Whether the cache has it; it is not read for that. */
+bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier);
+
 /* ---- wasm_build.c ---- */
 
 /* The flags of a tier in one line: part of the cache's name. */

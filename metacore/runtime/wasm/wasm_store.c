@@ -25,6 +25,10 @@ static size_t outer_size;
 #define RETURNED() ((void)0)
 #endif
 
+/* The sanitizer would look for its place on the signal stack with calls that a child may not make.
+ */
+#define NO_SANITIZER __attribute__((no_sanitize_address, no_sanitize_undefined))
+
 #define SIGNAL_STACK_BYTES ((size_t)64 << 10)
 
 static mc__wasm_store *current; /* whose traps the handler catches */
@@ -56,16 +60,16 @@ void mc__wasm_trap(mcw_instance *instance, uint32_t code)
     mc__wasm_store *store = ((mc__wasm_instance *)instance)->store;
 
     store->trap = code;
-    siglongjmp(store->out->buf, 1);
+    __builtin_longjmp(store->out->buf, 1);
 }
 
-static bool is_within(const void *at, const void *start, size_t size)
+NO_SANITIZER static bool is_within(const void *at, const void *start, size_t size)
 {
     return (const uint8_t *)at >= (const uint8_t *)start &&
            (const uint8_t *)at < (const uint8_t *)start + size;
 }
 
-static uint32_t trap_of_fault(const mc__wasm_store *store, const void *at)
+NO_SANITIZER static uint32_t trap_of_fault(const mc__wasm_store *store, const void *at)
 {
     if (is_within(at, store->stack, MC__WASM_STACK_GUARD_BYTES))
         return MCW_TRAP_STACK;
@@ -80,7 +84,7 @@ static uint32_t trap_of_fault(const mc__wasm_store *store, const void *at)
  * A fault in a reservation or guard, while a guest runs, is its trap. Anything else is not ours to
  * survive: the default action is put back, and the same instruction faults again.
  */
-static void on_fault(int number, siginfo_t *info, void *context)
+NO_SANITIZER static void on_fault(int number, siginfo_t *info, void *context)
 {
     mc__wasm_store *store = current;
     uint32_t trap = store && store->out ? trap_of_fault(store, info->si_addr) : MCW_TRAP_NONE;
@@ -91,10 +95,10 @@ static void on_fault(int number, siginfo_t *info, void *context)
         return;
     }
     store->trap = trap;
-    siglongjmp(store->out->buf, 1);
+    __builtin_longjmp(store->out->buf, 1);
 }
 
-/* SA_NODEFER and sigsetjmp(…, 0): the signal mask is never touched, which saves a system call. */
+/* SA_NODEFER: the signal mask is never touched, which saves a system call. */
 static bool catch_faults(mc__wasm_store *store)
 {
     struct sigaction action = {.sa_sigaction = on_fault,
@@ -235,13 +239,13 @@ typedef struct call {
 } call;
 
 /* The way out is nested: a host function may call back, and its trap ends only that call. */
-static mcw_trap guarded(const call *c)
+__attribute__((noinline)) static mcw_trap guarded(const call *c)
 {
     mc__wasm_store *store = c->instance->store;
     mc__wasm_way_out out = {.outer = store->out};
 
     store->out = &out;
-    if (sigsetjmp(out.buf, 0) != 0) {
+    if (__builtin_setjmp(out.buf) != 0) {
         store->out = out.outer;
         return (mcw_trap)store->trap;
     }

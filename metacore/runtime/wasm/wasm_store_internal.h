@@ -5,14 +5,13 @@
 #include "metacore/base/map.h"
 #include "metacore/runtime/wasm/wasm_instance_internal.h"
 
-#include <setjmp.h>
 #include <signal.h>
 
 /* A base, an address of 32 bits, an offset of 32 bits, and the width of an access. */
 #define MC__WASM_RESERVED_BYTES (((size_t)8 << 30) + 65536)
 
 typedef struct mc__wasm_way_out {
-    sigjmp_buf buf;
+    void *buf[5]; /* of __builtin_setjmp: no system call, and no library in between */
     struct mc__wasm_way_out *outer;
 } mc__wasm_way_out;
 

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A child: one instance, confined, that answers calls until it is killed. */
+#include "metacore/runtime/wasm/wasm_channel_internal.h"
+#include "metacore/runtime/wasm/wasm_process_internal.h"
+#include "metacore/runtime/wasm/wasm_snapshot_internal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct child {
+    const mc__wasm_child_start *start;
+    mc__wasm_channel *channel;
+    mc__wasm_store *store;
+    mc__wasm_host *host;
+    mc__wasm_instance *instance;
+    mc__wasm_reset *reset;
+    uint8_t *snapshot; /* of INIT: writable */
+    uint64_t snapshot_room;
+} child;
+
+static void say(child *c, uint32_t what, uint32_t detail, mc_str payload)
+{
+    c->channel->say = what;
+    c->channel->function = detail;
+    c->channel->len = (uint32_t)payload.len;
+    if (payload.len)
+        memcpy(c->channel->payload, payload.ptr, payload.len);
+    mc__wasm_channel_pass(c->channel, MC__WASM_TURN_SERVER);
+}
+
+_Noreturn static void fail(child *c, const char *why)
+{
+    say(c, MC__WASM_SAY_FAILED, 0, mc_z(why));
+    _exit(1);
+}
+
+/* ---- a call ---- */
+
+/* The input in the guest's memory by its own alloc; an empty one is nowhere, and asks nobody. */
+static mcw_trap put_input(child *c, uint32_t *at)
+{
+    uint32_t len = c->channel->len;
+    mcw_value values[1] = {{.i32 = len}};
+    mcw_trap trap;
+
+    *at = 0;
+    if (len == 0)
+        return MCW_TRAP_NONE;
+    if (c->channel->alloc == UINT32_MAX)
+        return MCW_TRAP_HOST;
+    trap = mc__wasm_call(c->instance, c->channel->alloc, values);
+    if (trap != MCW_TRAP_NONE)
+        return trap;
+    if (!c->instance->memory || (uint64_t)values[0].i32 + len > c->instance->memory->abi.bytes)
+        return MCW_TRAP_MEMORY;
+    *at = values[0].i32;
+    memcpy(c->instance->abi.base + *at, c->channel->payload, len);
+    return MCW_TRAP_NONE;
+}
+
+static void give_output(child *c, uint64_t packed)
+{
+    uint32_t at = (uint32_t)(packed >> 32), len = (uint32_t)packed;
+
+    if (len == 0)
+        say(c, MC__WASM_SAY_DONE, 0, MC_STR(""));
+    else if (!c->instance->memory || (uint64_t)at + len > c->instance->memory->abi.bytes)
+        say(c, MC__WASM_SAY_BAD_RESULT, 0, MC_STR(""));
+    else if (len > MC_WASM_MESSAGE_MAX)
+        say(c, MC__WASM_SAY_OVERSIZE, 0, MC_STR(""));
+    else
+        say(c, MC__WASM_SAY_DONE, 0, mc_str_of((const char *)c->instance->abi.base + at, len));
+}
+
+/* No release of input or output: the whole instance is forgotten. */
+static void answer_call(child *c)
+{
+    uint32_t function = c->channel->function, dialect = c->channel->dialect;
+    uint32_t len = c->channel->len, at = 0;
+    mcw_value values[2] = {{0}};
+    mcw_trap trap;
+
+    mc__wasm_host_set_alloc(c->host, c->channel->alloc);
+    trap = put_input(c, &at);
+    if (dialect == MC__WASM_DIALECT_PACKED) {
+        values[0].i64 = (uint64_t)at << 32 | len;
+    } else {
+        values[0].i32 = at;
+        values[1].i32 = len;
+    }
+    if (trap == MCW_TRAP_NONE && dialect == MC__WASM_DIALECT_PLAIN) {
+        trap = mc__wasm_call_plain(c->instance, function);
+        values[0].i64 = 0;
+    } else if (trap == MCW_TRAP_NONE) {
+        trap = mc__wasm_call(c->instance, function, values);
+    }
+    if (trap == MCW_TRAP_NONE)
+        give_output(c, values[0].i64);
+    else
+        say(c, MC__WASM_SAY_TRAP, trap, MC_STR(""));
+    if (trap == MCW_TRAP_STACK)
+        mc__wasm_store_trim_stack(c->store);
+}
+
+static void serve(void *user)
+{
+    child *c = user;
+
+    mc__wasm_host_attach(c->host, c->instance, true);
+    say(c, MC__WASM_SAY_READY, 0, MC_STR(""));
+    for (;;) {
+        mc__wasm_channel_wait(c->channel, MC__WASM_TURN_CHILD);
+        answer_call(c);
+        mc__wasm_reset_run(c->reset); /* after the answer: nobody waits for it */
+    }
+}
+
+/* ---- initialization ---- */
+
+/* start was not run by instance_new; then _initialize, of reactors. */
+static void initialize(void *user)
+{
+    child *c = user;
+    const mc_wasm_module *m = c->start->m;
+    mcw_trap trap = MCW_TRAP_NONE;
+    mc_wasm_name name;
+
+    mc__wasm_host_attach(c->host, c->instance, false);
+    if (m->start != MC__WASM_NONE)
+        trap = mc__wasm_call_plain(c->instance, m->start);
+    if (trap == MCW_TRAP_NONE && mc_wasm_module_find_export(m, MC_STR("_initialize"), &name) &&
+        name.kind == MC_WASM_FUNCTION && strcmp(name.signature, "()->()") == 0)
+        trap = mc__wasm_call_plain(c->instance, name.index);
+    if (trap != MCW_TRAP_NONE) {
+        say(c, MC__WASM_SAY_TRAP, trap, MC_STR(""));
+        _exit(1);
+    }
+    if (!mc__wasm_snapshot_write(c->instance, c->snapshot, c->snapshot_room))
+        fail(c, "wasm: initialization left a state that cannot be kept");
+    say(c, MC__WASM_SAY_READY, 0, MC_STR(""));
+    _exit(0);
+}
+
+/* ---- setting up ---- */
+
+static void open_snapshot(child *c)
+{
+    struct stat st;
+
+    if (c->start->kind != MC__WASM_CHILD_INIT)
+        return;
+    if (fstat(c->start->snapshot, &st) != 0)
+        fail(c, "wasm: snapshot");
+    c->snapshot_room = (uint64_t)st.st_size;
+    c->snapshot =
+        mmap(NULL, c->snapshot_room, PROT_READ | PROT_WRITE, MAP_SHARED, c->start->snapshot, 0);
+    if (c->snapshot == MAP_FAILED)
+        fail(c, "wasm: snapshot");
+}
+
+static void set_up(child *c, int pagemap)
+{
+    const mc__wasm_child_start *s = c->start;
+    mcw_trap trap = MCW_TRAP_NONE;
+    mc_err err = {0};
+    mc_code rc = mc__wasm_store_new(s->max_pages, MC__WASM_TABLE_ENTRIES_MAX, &c->store, &err);
+
+    if (rc == MC_OK)
+        rc = mc__wasm_host_new(c->store, s->m, s->rules, c->channel, &c->host, &err);
+    if (rc == MC_OK)
+        rc = mc__wasm_instance_new(c->store, s->m, s->code, mc__wasm_host_externs(c->host), c,
+                                   &c->instance, &trap, &err);
+    if (rc == MC_OK && trap != MCW_TRAP_NONE)
+        fail(c, "wasm: a segment lies outside of its memory or table");
+    if (rc == MC_OK && s->kind == MC__WASM_CHILD_SERVE)
+        rc = mc__wasm_reset_new(c->instance, s->snapshot, pagemap, &c->reset, &err);
+    if (rc != MC_OK)
+        fail(c, err.msg);
+}
+
+_Noreturn void mc__wasm_child_main(const mc__wasm_child_start *start)
+{
+    static child c;
+    int pagemap, kept[4];
+
+    c.start = start;
+    c.channel = mc__wasm_channel_map(start->channel);
+    if (!c.channel)
+        _exit(1);                                               /* the server sees it end */
+    (void)prctl(PR_SET_NAME, "guest", 0, 0, 0);                 /* only what ps shows */
+    pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC); /* -1: pages are dropped instead */
+    kept[0] = start->channel;
+    kept[1] = start->snapshot;
+    kept[2] = start->rules;
+    kept[3] = pagemap < 0 ? start->channel : pagemap;
+    if (!mc__wasm_child_close_others(kept, MC_LEN(kept)) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        getppid() == 1)
+        fail(&c, "wasm: sandbox");
+    open_snapshot(&c);
+    set_up(&c, pagemap);
+    (void)close(start->channel); /* mapped, all three */
+    (void)close(start->snapshot);
+    (void)close(start->rules);
+    if (!mc__wasm_child_confine())
+        fail(&c, "wasm: sandbox");
+    mc__wasm_store_run(c.store, start->kind == MC__WASM_CHILD_INIT ? initialize : serve, &c);
+    _exit(1);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_RUNTIME_WASM_WASM_POOL_INTERNAL_H
+#define METACORE_RUNTIME_WASM_WASM_POOL_INTERNAL_H
+
+/* What the runtime's files share: generations of a guest's code, and the children that run them. */
+
+#include "metacore/base/map.h"
+#include "metacore/base/sync.h"
+#include "metacore/runtime/wasm/wasm_channel_internal.h"
+#include "metacore/runtime/wasm/wasm_compile_internal.h"
+#include "metacore/runtime/wasm/wasm_instance_internal.h"
+#include "metacore/runtime/wasm/wasm_zygote_internal.h"
+
+#include <pthread.h>
+
+/* One compilation of a guest, loaded in the zygote, with the state that its calls start from. */
+typedef struct mc__wasm_generation {
+    mc_wasm *wasm;
+    uint32_t id;
+    mc_wasm_tier tier;
+    int snapshot;
+    uint32_t refs; /* guarded by wasm->mu: the guest's, and one per child */
+} mc__wasm_generation;
+
+typedef struct mc__wasm_child {
+    mc__wasm_generation *generation;
+    mc__wasm_channel *channel;
+    pid_t pid;
+    int pidfd;
+    int cpu; /* where it is pinned; -1: nowhere yet */
+    uint32_t calls;
+    mc_buf scratch; /* arguments of a host call, out of the child's reach */
+    mc_buf answer;
+    struct mc__wasm_child *next; /* idle: the one used before it */
+} mc__wasm_child;
+
+struct mc_wasm_guest {
+    mc_wasm *wasm;
+    int file; /* sealed memfd of the module */
+    mc_str bytes;
+    mc_wasm_module *module;
+    mc_map exports; /* name -> mc__wasm_export */
+    uint32_t max_pages;
+    mc__wasm_generation *current; /* guarded by wasm->mu */
+    bool is_waiting;              /* guarded by wasm->mu: for the background compilation */
+    struct mc_wasm_guest *next;   /* guarded by wasm->mu: in that queue */
+};
+
+struct mc_wasm {
+    mc_wasm_config config;
+    int rules;
+    pthread_t compiler_thread;
+    bool has_thread;
+    mc_mutex mu;
+    mc_cond released;     /* a child became idle, or ended */
+    mc_cond queued;       /* a guest waits for compilation, or the thread should end */
+    mc_cond settled;      /* a guest's compilation has ended */
+    bool is_ending;       /* this and all below: guarded by mu */
+    mc_wasm_guest *queue; /* oldest first */
+    mc__wasm_child *idle; /* latest used first */
+    uint32_t next_id;
+    mc_wasm_stats stats;
+};
+
+/* ---- wasm_generation.c ---- */
+
+/* Loads the object and runs the guest's initialization; one reference. */
+mc_code mc__wasm_generation_new(mc_wasm_guest *guest, const mc_wasm_object *object,
+                                mc__wasm_generation **out, mc_err *err);
+/* Gives n references back; the last one unloads. Takes the runtime's mutex. */
+void mc__wasm_generation_unref(mc__wasm_generation *generation);
+
+/* ---- wasm_pool.c ---- */
+
+mc_code mc__wasm_child_spawn(mc__wasm_generation *generation, mc__wasm_child_kind kind,
+                             uint32_t max_pages, int snapshot, int64_t deadline_us,
+                             mc__wasm_child **out, mc_err *err);
+/* Kills it, if it lives, and frees all but its reference to the generation. */
+void mc__wasm_child_end(mc__wasm_child *child);
+/* A child for the guest's current code, idle or new, for this thread alone. */
+mc_code mc__wasm_child_take(mc_wasm_guest *guest, int64_t deadline_us, mc__wasm_child **out,
+                            mc_err *err);
+/* Back to the others, or, when it is of no more use, to its end. */
+void mc__wasm_child_give(mc_wasm_guest *guest, mc__wasm_child *child, bool is_alive);
+/* Ends idle children: of one guest's generations, or (NULL) all. */
+void mc__wasm_children_drop(mc_wasm *self, const mc__wasm_generation *of);
+bool mc__wasm_child_is_dead(const mc__wasm_child *child);
+
+#endif

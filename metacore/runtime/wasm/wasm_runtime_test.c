@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/runtime/wasm/wasm_pool_internal.h"
+#include "metacore/runtime/wasm/wasm_process_internal.h"
+#include "metacore/runtime/wasm/wasm_runtime_test_internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NEEDS_WABT()                                                                               \
+    do {                                                                                           \
+        if (!mc_wasm_test_has_wabt())                                                              \
+            MC_SKIP("wat2wasm is not installed");                                                  \
+        if (!mc_wasm_test_runtime())                                                               \
+            return;                                                                                \
+    } while (0)
+
+static const mc_str hello = MC_STR_INIT("hello, guest");
+
+/* ---- what a call is ---- */
+
+MC_TEST("a call's input comes back from an echo, whatever its size")
+{
+    mc_wasm_guest *guest = NULL;
+    mc_str large = {calloc(1, MC_WASM_MESSAGE_MAX + 1), MC_WASM_MESSAGE_MAX};
+    mc_wasm_call call = {MC_WASM_CALL, .function = MC_STR("echo")};
+    mc_buf out;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE(large.ptr);
+    memset((char *)large.ptr, 'x', large.len);
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), "", &guest, &err), &err);
+    mc_wasm_test_expect(guest, "echo", hello, hello);
+    mc_wasm_test_expect(guest, "echo", MC_STR(""), MC_STR(""));
+    mc_wasm_test_expect(guest, "echo", large, large);
+    mc_wasm_test_expect(guest, "echo", hello, hello);
+    MC_CASE("one byte more than a message may have");
+    call.input = mc_str_of(large.ptr, large.len + 1);
+    mc_buf_init(&out, 0);
+    MC_EXPECT_EQ(mc_wasm_invoke(guest, &call, &out, &err), MC_TOO_LARGE);
+    MC_CASE("what is written goes behind what is there");
+    mc_buf_lit(&out, ">");
+    call.input = hello;
+    MC_EXPECT_OK(mc_wasm_invoke(guest, &call, &out, &err), &err);
+    MC_EXPECT_Z(mc_buf_get(&out), ">hello, guest");
+    mc_buf_deinit(&out);
+    mc_wasm_guest_free(guest);
+    free((char *)large.ptr);
+}
+
+MC_TEST("every call starts from the same state: memory, globals, tables, segments")
+{
+    static const char fields[] =
+        "(global $n (mut i32) (i32.const 48)) (table $t 1 8 funcref) (elem $e func 0)"
+        "(data $d \"abc\") (data (i32.const 100) \"12\")"
+        "(func $zero (export \"count\") (param i32 i32) (result i64)"
+        " (global.set $n (i32.add (global.get $n) (i32.const 1)))" /* a global */
+        " (i32.store8 (i32.const 100) (i32.add (i32.load8_u (i32.const 100)) (i32.const 1)))"
+        " (i32.store8 (i32.const 102) (global.get $n))"
+        " (i32.store8 (i32.const 103) (i32.add (i32.const 48) (table.size $t)))"
+        " (drop (table.grow $t (ref.null func) (i32.const 1)))" /* a table's size */
+        " (i32.store8 (i32.const 104) (i32.add (i32.const 48) (ref.is_null (table.get $t "
+        "(i32.const 0)))))"
+        " (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1)) (elem.drop $e)"
+        " (memory.init $d (i32.const 105) (i32.const 0) (i32.const 3)) (data.drop $d)"
+        " (i32.store8 (i32.const 108) (i32.add (i32.const 48) (memory.size)))"
+        " (drop (memory.grow (i32.const 1)))"
+        " (i32.store8 (i32.const 109) (i32.add (i32.const 48) (i32.load8_u (i32.const 131100))))"
+        " (i32.store8 (i32.const 131100) (i32.const 7))" /* in what was grown */
+        " (i64.or (i64.shl (i64.const 100) (i64.const 32)) (i64.const 10)))";
+    mc_wasm_guest *guest = NULL;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
+    for (int i = 0; i < 5; i++)
+        mc_wasm_test_expect(guest, "count", MC_STR(""), MC_STR("22111abc20"));
+    mc_wasm_guest_settle(guest);
+    MC_CASE("after the better code took over");
+    MC_EXPECT_EQ(mc_wasm_guest_tier(guest), MC_WASM_TIER_FULL);
+    for (int i = 0; i < 5; i++)
+        mc_wasm_test_expect(guest, "count", MC_STR(""), MC_STR("22111abc20"));
+    mc_wasm_guest_free(guest);
+}
+
+MC_TEST("initialization runs once, and each call starts after it")
+{
+    static const char fields[] =
+        "(start $first)"
+        "(func $first (i32.store8 (i32.const 8) (i32.const 97)))"
+        "(func (export \"_initialize\") (i32.store8 (i32.const 9) (i32.const 98))"
+        " (drop (memory.grow (i32.const 3))) (i32.store8 (i32.const 262144) (i32.const 99)))"
+        "(func (export \"get\") (param i32 i32) (result i64)"
+        " (i32.store8 (i32.const 10) (i32.load8_u (i32.const 262144)))"
+        " (i32.store8 (i32.const 262144) (i32.const 120)) (i32.store8 (i32.const 11) (i32.add "
+        "(i32.const 48) (memory.size)))"
+        " (i64.or (i64.shl (i64.const 8) (i64.const 32)) (i64.const 4)))";
+    mc_wasm_guest *guest = NULL;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
+    mc_wasm_test_expect(guest, "get", MC_STR(""), MC_STR("abc5"));
+    mc_wasm_test_expect(guest, "get", MC_STR(""), MC_STR("abc5"));
+    mc_wasm_guest_free(guest);
+    MC_CASE("one that traps");
+    MC_EXPECT_EQ(
+        mc_wasm_test_load(mc_wasm_test_runtime(), "(start $u) (func $u unreachable)", &guest, &err),
+        MC_REJECTED);
+    MC_EXPECT_HAS(mc_z(err.msg), "initialization: unreachable");
+    MC_CASE("one that never ends");
+    MC_EXPECT_EQ(mc_wasm_test_load(mc_wasm_test_runtime(), "(start $u) (func $u (loop (br 0)))",
+                                   &guest, &err),
+                 MC_REJECTED);
+    MC_EXPECT_HAS(mc_z(err.msg), "takes more than 300 ms");
+    MC_CASE("one whose data does not fit");
+    MC_EXPECT_EQ(
+        mc_wasm_test_load(mc_wasm_test_runtime(), "(data (i32.const 131071) \"xx\")", &guest, &err),
+        MC_REJECTED);
+    MC_EXPECT_HAS(mc_z(err.msg), "a segment lies outside");
+}
+
+MC_TEST("both calling dialects are understood, and what is neither is refused")
+{
+    static const char fields[] = "(func (export \"packed\") (param i64) (result i64) (local.get 0))"
+                                 "(func (export \"plain\"))"
+                                 "(func (export \"odd\") (param f32))";
+    mc_wasm_guest *guest = NULL;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
+    mc_wasm_test_expect(guest, "packed", hello, hello);
+    mc_wasm_test_expect(guest, "plain", MC_STR(""), MC_STR(""));
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, "odd", 0, &err), MC_REJECTED);
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, "memory", 0, &err), MC_NOT_FOUND);
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, "nothing", 0, &err), MC_NOT_FOUND);
+    MC_EXPECT_HAS(mc_z(err.msg), "export nothing missing from module");
+    mc_wasm_guest_free(guest);
+}
+
+/* ---- host calls ---- */
+
+typedef struct notes {
+    mc_buf heard;
+    mc_code answer;
+} notes;
+
+static mc_code hear(void *user, uint32_t import, const mc_str *args, size_t count,
+                    int64_t deadline_us, mc_buf *out, mc_err *err)
+{
+    notes *n = user;
+
+    MC_EXPECT(deadline_us > 0);
+    for (size_t i = 0; i < count; i++) {
+        mc_buf_str(&n->heard, args[i]);
+        mc_buf_char(&n->heard, i + 1 < count ? ',' : ';');
+    }
+    if (n->answer != MC_OK)
+        return mc_fail(err, n->answer, "the host says no");
+    if (import == 0)
+        mc_buf_lit(out, "answer");
+    return MC_OK;
+}
+
+static const char asking[] =
+    "(import \"host\" \"ask\" (func $ask (param i32 i32) (result i64)))"
+    "(import \"host\" \"tell\" (func $tell (param i32 i32 i32 i32)))"
+    "(data (i32.const 16) \"questionnews\")"
+    "(func (export \"ask\") (param i32 i32) (result i64)"
+    " (call $tell (i32.const 24) (i32.const 4) (local.get 0) (local.get 1))"
+    " (call $ask (i32.const 16) (i32.const 8)))"
+    "(func (export \"outside\") (param i32 i32) (result i64)"
+    " (call $ask (i32.const -1) (i32.const 8)))"
+    "(func (export \"for_ever\") (loop (drop (call $ask (i32.const 16) (i32.const 8))) (br 0)))";
+
+MC_TEST("imported functions reach the caller, with copies of what they were given")
+{
+    mc_wasm_guest *guest = NULL;
+    notes n = {.answer = MC_OK};
+    mc_wasm_call call = {MC_WASM_CALL, .function = MC_STR("ask"), .input = hello, .host = hear,
+                         .host_user = &n};
+    mc_buf out;
+    mc_err err;
+
+    NEEDS_WABT();
+    mc_buf_init(&n.heard, 0);
+    mc_buf_init(&out, 0);
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), asking, &guest, &err), &err);
+    MC_EXPECT_OK(mc_wasm_invoke(guest, &call, &out, &err), &err);
+    MC_EXPECT_Z(mc_buf_get(&out), "answer");
+    MC_EXPECT_Z(mc_buf_get(&n.heard), "news,hello, guest;question;");
+    MC_CASE("an argument outside of the memory");
+    call.function = MC_STR("outside");
+    MC_EXPECT_EQ(mc_wasm_invoke(guest, &call, &out, &err), MC_REJECTED);
+    MC_EXPECT_HAS(mc_z(err.msg), "out of bounds memory access");
+    MC_CASE("a refusal ends the call with its code");
+    call.function = MC_STR("ask");
+    n.answer = MC_FORBIDDEN;
+    MC_EXPECT_EQ(mc_wasm_invoke(guest, &call, &out, &err), MC_FORBIDDEN);
+    MC_EXPECT_HAS(mc_z(err.msg), "the host says no");
+    MC_CASE("nobody listens: nothing is answered");
+    call.host = NULL;
+    mc_buf_clear(&out);
+    MC_EXPECT_OK(mc_wasm_invoke(guest, &call, &out, &err), &err);
+    MC_EXPECT_EQ(out.len, 0);
+    MC_CASE("calls without end meet the deadline");
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, "for_ever", 50, &err), MC_TIMEOUT);
+    mc_wasm_guest_free(guest);
+    mc_buf_deinit(&n.heard);
+    mc_buf_deinit(&out);
+}
+
+static const struct {
+    const char *name, *fields, *says;
+} refused[] = {
+    {"a function nobody offers", "(import \"env\" \"system\" (func (param i32)))",
+     "import env.system is not offered"},
+    {"an offered one of another type", "(import \"host\" \"ask\" (func (param i32) (result i64)))",
+     "import host.ask is of another type"},
+    {"a global", "(import \"host\" \"ask\" (global i32))", "import host.ask is no function"},
+};
+
+MC_TEST("a guest that wants what is not offered is refused when it is loaded")
+{
+    NEEDS_WABT();
+    for (size_t i = 0; i < MC_LEN(refused); i++) {
+        mc_wasm_guest *guest = NULL;
+        mc_err err;
+
+        MC_CASE(refused[i].name);
+        MC_EXPECT_EQ(mc_wasm_test_load(mc_wasm_test_runtime(), refused[i].fields, &guest, &err),
+                     MC_REJECTED);
+        MC_EXPECT_HAS(mc_z(err.msg), refused[i].says);
+    }
+}
+
+/* ---- hostile guests ---- */
+
+#define R64 " (param i32 i32) (result i64) "
+#define NOTHING " (i64.const 0)"
+
+static const char hostile[] =
+    "(type $v (func)) (table $calls 2 200000 funcref) (elem (table $calls) (i32.const 0) $v)"
+    "(func $v) "
+    "(func $deep (export \"deep\")" R64 "(call $deep (local.get 0) (local.get 1)))"
+    "(func $mutual (export \"mutual\")" R64 " (local i64 i64 i64 i64 f64 f64)"
+    " (call_indirect $calls (i32.const 0)) (i64.add (call $mutual2 (local.get 1) (local.get 0)) "
+    "(i64.const 1)))"
+    "(func $mutual2" R64 "(i64.mul (call $mutual (local.get 1) (local.get 0)) (i64.const 3)))"
+    "(func (export \"load\")" R64 "(i64.load offset=4294967295 (i32.const -1)))"
+    "(func (export \"dead_load\")" R64 "(drop (i32.load (i32.const 131072)))" NOTHING ")"
+    "(func (export \"store\")" R64 "(i64.store (i32.const 131065) (i64.const 1))" NOTHING ")"
+    "(func (export \"unreachable\")" R64 "(unreachable))"
+    "(func (export \"divide\")" R64 "(i64.div_u (i64.const 1) (i64.extend_i32_u (i32.const 0))))"
+    "(func (export \"overflow\")" R64 "(i64.div_s (i64.const -9223372036854775808) (i64.const -1)))"
+    "(func (export \"convert\")" R64 "(i64.trunc_f64_s (f64.const nan)))"
+    "(func (export \"undefined\")" R64 "(call_indirect $calls (i32.const 9))" NOTHING ")"
+    "(func (export \"null\")" R64 "(call_indirect $calls (i32.const 1))" NOTHING ")"
+    "(func (export \"type\")" R64 "(call_indirect $calls (result i64) (i32.const 0)))"
+    "(func (export \"outside\")" R64 "(i64.const -1))"
+    "(func (export \"outside_2\")" R64 "(i64.const 0x0001ffff00000002))"
+    "(func (export \"spin\")" R64 "(loop (br 0))" NOTHING ")"
+    "(func (export \"spin_store\")" R64
+    "(loop (i32.store (i32.const 8) (i32.const 1)) (br 0))" NOTHING ")"
+    "(func (export \"grow\")" R64
+    "(loop (br_if 0 (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0))))"
+    "(if (i32.ne (memory.size) (i32.const 1010)) (then (unreachable)))" NOTHING ")"
+    "(func (export \"grow_table\")" R64 "(loop (br_if 0 (i32.ge_s (table.grow $calls (ref.null "
+    "func) (i32.const 999)) (i32.const 0))))" NOTHING ")"
+    "(func (export \"touch\")" R64 "(drop (memory.grow (i32.const 512)))"
+    "(memory.fill (i32.const 0) (i32.const 255) (i32.const 33554432))" NOTHING ")"
+    "(func (export \"fill\")" R64 "(memory.fill (i32.const 0) (i32.const 0) (i32.const -1))" NOTHING
+    ")";
+
+static const struct {
+    const char *function;
+    mc_code code;
+    const char *says;
+} attacks[] = {
+    {"deep", MC_REJECTED, "call stack exhausted"},
+    {"mutual", MC_REJECTED, "call stack exhausted"},
+    {"load", MC_REJECTED, "out of bounds memory access"},
+    {"dead_load", MC_REJECTED, "out of bounds memory access"},
+    {"store", MC_REJECTED, "out of bounds memory access"},
+    {"unreachable", MC_REJECTED, "unreachable"},
+    {"divide", MC_REJECTED, "integer divide by zero"},
+    {"overflow", MC_REJECTED, "integer overflow"},
+    {"convert", MC_REJECTED, "invalid conversion"},
+    {"undefined", MC_REJECTED, "undefined element"},
+    {"null", MC_REJECTED, "uninitialized element"},
+    {"type", MC_REJECTED, "indirect call type mismatch"},
+    {"outside", MC_REJECTED, "returned invalid ptr/len"},
+    {"outside_2", MC_REJECTED, "returned invalid ptr/len"},
+    {"grow", MC_OK, NULL},
+    {"grow_table", MC_OK, NULL},
+    {"touch", MC_OK, NULL},
+    {"fill", MC_REJECTED, "out of bounds memory access"},
+    {"spin", MC_TIMEOUT, "not done within 30 ms"},
+    {"spin_store", MC_TIMEOUT, "not done within 30 ms"},
+};
+
+static void attack(mc_wasm_guest *guest, size_t i)
+{
+    mc_err err = {0};
+
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, attacks[i].function,
+                                   attacks[i].code == MC_TIMEOUT ? 30 : 5000, &err),
+                 attacks[i].code);
+    if (attacks[i].says)
+        MC_EXPECT_HAS(mc_z(err.msg), attacks[i].says);
+}
+
+MC_TEST("whatever a call does, the next one is as if nothing had been")
+{
+    mc_wasm_guest *guest = NULL;
+    mc_wasm_stats stats;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MC_LEN(attacks); i++) {
+            MC_CASE(attacks[i].function);
+            attack(guest, i);
+            mc_wasm_test_expect(guest, "echo", hello, hello);
+        }
+        mc_wasm_guest_settle(guest); /* and again, on the better code */
+    }
+    mc_wasm_get_stats(mc_wasm_test_runtime(), &stats);
+    MC_EXPECT_EQ(stats.deaths, 0);
+    MC_EXPECT(stats.traps >= 30);
+    MC_EXPECT(stats.timeouts >= 4);
+    MC_EXPECT_EQ(stats.busy, 0);
+    mc_wasm_guest_free(guest);
+}
+
+/* ---- several at once ---- */
+
+typedef struct storm {
+    mc_wasm_guest *guest;
+    uint64_t seed;
+    long calls;
+} storm;
+
+static void *run_storm(void *user)
+{
+    storm *s = user;
+
+    for (long i = 0; i < s->calls; i++) {
+        size_t which;
+
+        s->seed = s->seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        which = (size_t)(s->seed >> 33) % MC_LEN(attacks);
+        if (attacks[which].code == MC_TIMEOUT && i % 16) /* they take their time */
+            which = 0;
+        attack(s->guest, which);
+        mc_wasm_test_expect(s->guest, "echo", hello, hello);
+    }
+    return NULL;
+}
+
+MC_TEST("many threads with many hostile calls, each followed by a good one")
+{
+    const char *wanted = getenv("METACORE_HOSTILE_CALLS"); /* in all; the full run is 100000 */
+    long calls = wanted ? strtol(wanted, NULL, 10) : 200;
+    mc_wasm_guest *guest = NULL;
+    pthread_t threads[4];
+    storm storms[4];
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
+    for (size_t i = 0; i < 4; i++) {
+        storms[i] = (storm){guest, i + 1, calls / 4};
+        MC_REQUIRE(pthread_create(&threads[i], NULL, run_storm, &storms[i]) == 0);
+    }
+    for (size_t i = 0; i < 4; i++)
+        (void)pthread_join(threads[i], NULL); /* started above */
+    mc_wasm_guest_free(guest);
+}
+
+MC_TEST("children that are killed are replaced")
+{
+    mc_wasm *wasm = mc_wasm_test_runtime();
+    mc_wasm_guest *guest = NULL;
+    mc_wasm_stats before, after;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
+    mc_wasm_guest_settle(guest);
+    mc_wasm_get_stats(wasm, &before);
+    for (int i = 0; i < 20; i++) {
+        mc_wasm_test_expect(guest, "echo", hello, hello);
+        MC_REQUIRE(wasm->idle != NULL);
+        MC_EXPECT_EQ(kill(wasm->idle->pid, SIGKILL), 0);
+        for (int ms = 0; ms < 5000 && !mc__wasm_child_is_dead(wasm->idle); ms++)
+            usleep(1000); /* a signal is not the end yet */
+    }
+    mc_wasm_test_expect(guest, "echo", hello, hello);
+    mc_wasm_get_stats(wasm, &after);
+    MC_EXPECT(after.deaths > before.deaths);
+    mc_wasm_guest_free(guest);
+}
+
+static void *spin(void *user)
+{
+    mc_err err;
+
+    MC_EXPECT_EQ(mc_wasm_test_call(user, "spin", 400, &err), MC_TIMEOUT);
+    return NULL;
+}
+
+MC_TEST("a pool that is busy makes others wait until their deadline, and no longer")
+{
+    mc_wasm_config config = {MC_WASM_CONFIG, .children_max = 1};
+    mc_wasm_guest *guest = NULL;
+    mc_wasm *wasm = NULL;
+    pthread_t thread;
+    mc_err err;
+
+    NEEDS_WABT();
+    config.zygote = mc_wasm_test_zygote();
+    config.compiler = mc_wasm_test_compiler();
+    MC_REQUIRE_OK(mc_wasm_new(&config, &wasm, &err), &err);
+    MC_REQUIRE_OK(mc_wasm_test_load(wasm, hostile, &guest, &err), &err);
+    mc_wasm_guest_settle(guest);
+    MC_REQUIRE(pthread_create(&thread, NULL, spin, guest) == 0);
+    usleep(100000);
+    MC_EXPECT_EQ(mc_wasm_test_call(guest, "echo", 50, &err), MC_TIMEOUT);
+    MC_EXPECT_HAS(mc_z(err.msg), "busy");
+    mc_wasm_test_expect(guest, "echo", hello, hello); /* which waits for the other's end */
+    (void)pthread_join(thread, NULL);                 /* started above */
+    mc_wasm_guest_free(guest);
+    mc_wasm_free(wasm);
+}
+
+/* ---- what a child is ---- */
+
+static mc_str status_of(mc_arena *arena, pid_t pid)
+{
+    const char *path = mc_str_z(arena, mc_str_printf(arena, "/proc/%d/status", (int)pid));
+    FILE *file = fopen(path, "rbe");
+    char *text = mc_arena_zalloc(arena, 8192);
+    size_t n = 0;
+
+    if (file) {
+        n = fread(text, 1, 8191, file);
+        (void)fclose(file); /* read only */
+    }
+    return mc_str_of(text, n);
+}
+
+MC_TEST("a child has no capabilities, no new ones, a filter, and nobody's name")
+{
+    mc_wasm *wasm = mc_wasm_test_runtime();
+    mc_arena *arena = mc_arena_new(0);
+    mc_wasm_guest *guest = NULL;
+    mc_str status;
+    mc_err err;
+
+    NEEDS_WABT();
+    MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
+    mc_wasm_test_expect(guest, "echo", hello, hello);
+    MC_REQUIRE(wasm->idle != NULL);
+    status = status_of(arena, wasm->idle->pid);
+    MC_EXPECT_HAS(status, "Seccomp:\t2");
+    MC_EXPECT_HAS(status, "NoNewPrivs:\t1");
+    MC_EXPECT_HAS(status, "CapEff:\t0000000000000000");
+    MC_EXPECT_HAS(status, "Threads:\t1\n");
+    if (geteuid() == 0)
+        MC_EXPECT_HAS(status, "Uid:\t65534\t65534\t65534\t65534");
+    mc_wasm_guest_free(guest);
+    mc_arena_free(arena);
+}
+
+static const struct {
+    const char *name;
+    long number, a, b, c, d, e;
+} calls[] = {
+    {"opening a file", SYS_openat, -100, (long)(intptr_t) "/etc/passwd", 0, 0, 0},
+    {"a socket", SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0},
+    {"a process", SYS_clone, SIGCHLD, 0, 0, 0, 0},
+    {"another program", SYS_execve, (long)(intptr_t) "/bin/true", 0, 0, 0, 0},
+    {"a signal to others", SYS_kill, 1, 0, 0, 0, 0},
+    {"memory that is executable", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, 34, -1},
+    {"memory made executable", SYS_mprotect, 0x10000, 4096, PROT_EXEC, 0, 0},
+    {"another process's memory", SYS_process_vm_readv, 1, 0, 0, 0, 0},
+};
+
+MC_TEST("a child that asks for more than it needs is killed")
+{
+    for (size_t i = 0; i < MC_LEN(calls); i++) {
+        int status = 0;
+        pid_t pid = fork();
+
+        MC_CASE(calls[i].name);
+        if (pid == 0) {
+            if (!mc__wasm_child_confine())
+                _exit(2);
+            (void)syscall(calls[i].number, calls[i].a, calls[i].b, calls[i].c, calls[i].d,
+                          calls[i].e, 0L);
+            _exit(0);
+        }
+        MC_EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid);
+        MC_EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    }
+}
+
+static void *idle_thread(void *user)
+{
+    usleep(100000);
+    return user;
+}
+
+MC_TEST("a zygote is refused once there are threads")
+{
+    mc_wasm_zygote *late = NULL;
+    pthread_t thread;
+    mc_err err;
+
+    MC_REQUIRE(pthread_create(&thread, NULL, idle_thread, NULL) == 0);
+    MC_EXPECT_EQ(mc_wasm_zygote_start(&late, &err), MC_INVALID);
+    MC_EXPECT_HAS(mc_z(err.msg), "before any thread");
+    (void)pthread_join(thread, NULL); /* started above */
+}
