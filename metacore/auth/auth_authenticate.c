@@ -77,6 +77,19 @@ static mc_code find_principal(mc_auth *self, mc_ctx *ctx, const mc__claims *clai
     return MC_OK;
 }
 
+static mc_code verify(mc_auth *self, mc_arena *arena, mc_str token, mc__claims *out, mc_err *err)
+{
+    mc_time now = mc__auth_now(self);
+    mc_code rc;
+
+    if (mc__verified_find(self->verified, token, now, out))
+        return MC_OK;
+    rc = mc__jwt_verify(&self->jwt, arena, token, now, out, err);
+    if (rc == MC_OK)
+        mc__verified_put(self->verified, token, out);
+    return rc;
+}
+
 mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
                                    mc_time *out_expires_at, mc_err *err)
 {
@@ -86,7 +99,7 @@ mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
 
     if (!token.len)
         return expired(err);
-    rc = mc__jwt_verify(&self->jwt, ctx->arena, token, mc__auth_now(self), &claims, err);
+    rc = verify(self, ctx->arena, token, &claims, err);
     if (rc == MC_OK)
         rc = find_principal(self, ctx, &claims, &principal, err);
     if (rc != MC_OK)

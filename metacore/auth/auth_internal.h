@@ -56,6 +56,16 @@ mc_code mc__jwt_sign(const mc__jwt *jwt, mc_arena *arena, const mc__claims *clai
 mc_code mc__jwt_verify(const mc__jwt *jwt, mc_arena *arena, mc_str token, mc_time now,
                        mc__claims *out, mc_err *err);
 
+/* ---- auth_verified.c: tokens whose signature was found good lately ---- */
+
+typedef struct mc__verified mc__verified;
+
+mc_code mc__verified_new(mc__verified **out, mc_err *err);
+void mc__verified_free(mc__verified *self);
+/* False also for one that is over. The claims come without email and role. */
+bool mc__verified_find(mc__verified *self, mc_str token, mc_time now, mc__claims *out);
+void mc__verified_put(mc__verified *self, mc_str token, const mc__claims *claims);
+
 /* ---- auth_refresh.c: the text of refresh tokens ---- */
 
 /* base64url of: session, 32 random bytes, half an HMAC. The MAC tells an old token of ours, whose
@@ -196,6 +206,7 @@ struct mc_auth {
     mc__hasher *hasher;
     mc__limits *limits;
     mc__principals *principals; /* NULL: off */
+    mc__verified *verified;
     int64_t access_ttl_us;
     int64_t refresh_ttl_us;
     mc_http_route *routes;

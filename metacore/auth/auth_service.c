@@ -110,6 +110,8 @@ mc_code mc_auth_new(const mc_auth_config *config, mc_auth **out, mc_err *err)
     if (rc != MC_OK)
         goto fail;
     rc = open_principals(self, config, err);
+    if (rc == MC_OK)
+        rc = mc__verified_new(&self->verified, err);
     if (rc != MC_OK)
         goto fail;
     rc = mc__auth_routes_new(self, err);
@@ -129,6 +131,7 @@ void mc_auth_free(mc_auth *self)
         return;
     free(self->routes);
     mc__principals_free(self->principals);
+    mc__verified_free(self->verified);
     mc__limits_free(self->limits);
     mc__hasher_free(self->hasher);
     mc__keys_free(self->jwt.keys);

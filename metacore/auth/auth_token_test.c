@@ -519,6 +519,31 @@ MC_TEST("W20: a new password, a disabled, deleted or orphaned account end its to
     }
 }
 
+MC_TEST("a token that was good before is held against its every byte, not its beginning or length")
+{
+    auth_fixture f;
+    mc_auth_grant ann;
+    mc_ctx ctx;
+    char *copy;
+
+    MC_REQUIRE(auth_setup(&f));
+    ann = auth_person(&f, "Ann", "ann@example.com");
+    ctx = f.ctx;
+    copy = mc_str_z(f.arena, ann.token);
+    for (size_t i = 0; i < ann.token.len; i++) {
+        MC_EXPECT_OK(mc_auth_authenticate_token(f.auth, &ctx, ann.token, NULL, &f.err), &f.err);
+        copy[i] ^= 1;
+        MC_EXPECT_EQ(
+            mc_auth_authenticate_token(f.auth, &ctx, mc_str_of(copy, ann.token.len), NULL, &f.err),
+            MC_UNAUTHENTICATED);
+        copy[i] ^= 1;
+    }
+    MC_EXPECT_EQ(mc_auth_authenticate_token(
+                     f.auth, &ctx, mc_str_slice(ann.token, 0, ann.token.len - 1), NULL, &f.err),
+                 MC_UNAUTHENTICATED);
+    auth_teardown(&f);
+}
+
 MC_TEST("a token expires by the clock, also when its session is cached")
 {
     mc_auth_config config = auth_config();
