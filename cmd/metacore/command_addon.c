@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "addon install PATH --org O [--strict] | list [--org O]\n"
+    "addon install PATH --org O [--strict] [--dry-run] | list [--org O]\n"
     "            addon enable | disable | rotate KEY --org O | uninstall KEY --org O [--drop]\n"
     "            addon settings KEY --org O [--set JSON]";
 
@@ -83,8 +83,14 @@ static int install(const command *self, const char *path)
     free(whole);
     if (command_switch(self, "strict"))
         mc_buf_lit(&request, ",\"strict\":true");
+    if (command_switch(self, "dry-run"))
+        mc_buf_lit(&request, ",\"dry_run\":true");
     if (send_request(self, &request, &result, &row, &err) != MC_OK)
         return command_fail(&err);
+    if (command_switch(self, "dry-run")) {
+        printf("%.*s\n", MC_FMT(result));
+        return EXIT_DONE;
+    }
     return print(self, result, row, "installed");
 }
 

@@ -33,7 +33,7 @@ static const char *const user_options[] = {"email", "name", "org", "role", NULL}
 static const char *const user_switches[] = {"password-stdin", NULL};
 static const char *const grant_options[] = {"org", "role", "email", "capability", NULL};
 static const char *const addon_options[] = {"org", "set", NULL};
-static const char *const addon_switches[] = {"strict", "drop", NULL};
+static const char *const addon_switches[] = {"strict", "drop", "dry-run", NULL};
 
 static const subcommand subcommands[] = {
     {"serve", command_serve, "serve", no_names, no_names, 0},
@@ -47,7 +47,7 @@ static const subcommand subcommands[] = {
      "grant add | remove | list --org O [--role R | --email E] [--capability C]", grant_options,
      no_names, 1},
     {"addon", command_addon,
-     "addon install PATH --org O [--strict] | list [--org O]\n"
+     "addon install PATH --org O [--strict] [--dry-run] | list [--org O]\n"
      "            addon enable | disable | rotate KEY --org O | uninstall KEY --org O [--drop]\n"
      "            addon settings KEY --org O [--set JSON]",
      addon_options, addon_switches, 2},

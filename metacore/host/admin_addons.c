@@ -118,7 +118,7 @@ static mc_code install(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out,
     mc_host_install_options options = {.ignore_requires = !is_set(in, "strict")};
     mc_installation installation;
     mc_auth_org org;
-    mc_str path;
+    mc_str path, report = MC_STR("");
     mc_code rc = mc__admin_required(in, "path", &path, err);
 
     if (rc == MC_OK)
@@ -126,8 +126,11 @@ static mc_code install(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out,
     if (rc != MC_OK)
         return rc;
     options.org_id = org.id;
+    options.out_report = is_set(in, "dry_run") ? &report : NULL;
     rc = mc_host_install_path(app->host, ctx, path, &options, &installation, err);
-    if (rc == MC_OK)
+    if (rc == MC_OK && options.out_report)
+        mc_buf_str(out, report);
+    else if (rc == MC_OK)
         write_result(ctx->arena, out, &installation);
     return rc;
 }

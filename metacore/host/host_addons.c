@@ -2,6 +2,8 @@
 /* /api/metacore/installations: an organization's addons, by whoever may manage them. */
 #include "metacore/host/host_internal.h"
 
+#include <stdio.h>
+
 #define CAP_MANAGE "addons.manage"
 #define CAP_READ "addons.read"
 #define FORM_BYTES ((size_t)64 << 10) /* what a form has beside the bundle */
@@ -396,6 +398,15 @@ static mc_code answer_installed(mc_app *app, mc_ctx *ctx, mc_http_res *res, cons
     return MC_OK;
 }
 
+static mc_code answer_rehearsed(mc_http_res *res, const char *source, mc_str report, mc_err *err)
+{
+    char meta[80];
+
+    (void)snprintf(meta, sizeof(meta), "{\"dry_run\":true,\"source\":\"%s\"}", source);
+    mc_buf_str(mc_http_ok_begin(res, 200), report);
+    return mc_http_ok_end(res, mc_z(meta), err);
+}
+
 /* POST /installations/:key */
 static mc_code install(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
@@ -404,17 +415,21 @@ static mc_code install(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
     mc_host_install_options options = {.org_id = ctx->who.org_id};
     mc_installation installation = {0};
     const char *source = "bundle";
+    mc_str report = MC_STR("");
     upload up = {0};
     mc_code rc = prepare(req, res, user, err);
 
     if (rc == MC_OK)
         rc = read_upload(req, &up, err);
     options.ignore_requires = rc == MC_OK && is_on(req, "ignore_requires");
+    options.out_report = rc == MC_OK && is_on(req, "dry_run") ? &report : NULL;
     if (rc == MC_OK && up.is_there)
         rc = install_upload(app, ctx, key_of(req), &up, &options, &installation, err);
     else if (rc == MC_OK)
         rc = install_known(app, ctx, key_of(req), &options, &installation, &source, err);
-    if (rc == MC_OK)
+    if (rc == MC_OK && options.out_report)
+        rc = answer_rehearsed(res, source, report, err);
+    else if (rc == MC_OK)
         rc = answer_installed(app, ctx, res, source, &installation, err);
     mc_http_body_close(&up.body);
     return rc;

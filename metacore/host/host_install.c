@@ -65,7 +65,7 @@ mc_code mc_host_install(mc_host *self, mc_ctx *ctx, const mc_install_source *sou
                                   &(mc_install_run){.plan = plan,
                                                     .org_id = options->org_id,
                                                     .ignore_requires = options->ignore_requires},
-                                  out, err);
+                                  out, options->out_report, err);
     mc_install_plan_free(plan);
     return rc;
 }

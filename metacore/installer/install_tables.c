@@ -11,6 +11,7 @@ typedef struct lookup {
     mc_ctx *ctx;
     const mc_install_plan *plan;
     mc_str schema;
+    mc__changes *changes; /* NULL: nobody counts */
 } lookup;
 
 static bool has_column(void *user, mc_str table, mc_str column)
@@ -90,6 +91,22 @@ static mc_code make_table(void *user, mc_str table, mc_err *err)
     return MC_OK;
 }
 
+static mc_code run_statement(lookup *l, mc_str statement, mc_err *err)
+{
+    mc_ctx *ctx = l->ctx;
+    int64_t before = 0, after = 0;
+    mc_code rc = l->changes ? mc__changes_total(ctx, &before, err) : MC_OK;
+
+    if (rc == MC_OK)
+        rc = mc_db_exec_script(ctx->conn, statement, err);
+    if (rc != MC_OK || !l->changes)
+        return rc;
+    rc = mc__changes_total(ctx, &after, err);
+    if (rc == MC_OK)
+        mc__changes_note(l->changes, ctx->arena, l->schema, statement, after - before);
+    return rc;
+}
+
 static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
 {
     mc_ctx *ctx = l->ctx;
@@ -103,7 +120,7 @@ static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
     mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
 
     for (size_t i = 0; rc == MC_OK && i < statements.count; i++)
-        rc = mc_db_exec_script(ctx->conn, statements.items[i], &why);
+        rc = run_statement(l, statements.items[i], &why);
     if (rc != MC_OK)
         return mc_fail(err, rc == MC_INTERNAL || rc == MC_CONFLICT ? MC_INVALID : rc,
                        "apply %.*s@%.*s: %s", MC_FMT(addon_key), MC_FMT(version), why.msg);
@@ -134,9 +151,9 @@ static mc_code apply_once(lookup *l, const mc_bundle_file *file, mc_err *err)
 }
 
 static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                              mc_str schema, mc_err *err)
+                              mc_str schema, mc__changes *changes, mc_err *err)
 {
-    lookup l = {self, ctx, plan, schema};
+    lookup l = {self, ctx, plan, schema, changes};
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
@@ -182,25 +199,27 @@ static mc_code load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org
 }
 
 static mc_code install_tenants(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                               mc_uuid org_id, mc_err *err)
+                               mc_uuid org_id, mc__changes *changes, mc_err *err)
 {
     mc_str key = plan->manifest->key;
-    mc_uuid *others;
-    size_t count;
+    mc_uuid *others = NULL;
+    size_t count = 0;
     mc_code rc = load_others(ctx, plan, org_id, &others, &count, err);
 
     if (rc == MC_OK)
-        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id), err);
+        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id),
+                            changes, err);
     for (size_t i = 0; i < count && rc == MC_OK; i++)
-        rc =
-            install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, others[i]), err);
+        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, others[i]),
+                            NULL, err);
     return rc;
 }
 
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_uuid org_id, mc_err *err)
+                           mc_uuid org_id, mc__changes *changes, mc_err *err)
 {
     if (mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant")))
-        return install_tenants(self, ctx, plan, org_id, err);
-    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), err);
+        return install_tenants(self, ctx, plan, org_id, changes, err);
+    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), changes,
+                          err);
 }

@@ -251,7 +251,8 @@ static mc_code find_same(mc_ctx *ctx, const mc_install_run *run, const mc__addon
 }
 
 static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                       const mc__addon *now, mc_installation *out, mc_err *err)
+                       const mc__addon *now, mc__changes *changes, mc_installation *out,
+                       mc_err *err)
 {
     const mc_install_plan *plan = run->plan;
     bool is_new = false;
@@ -263,7 +264,7 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
     else if (rc != MC_OK)
         *err = missing;
     if (rc == MC_OK)
-        rc = mc__install_tables(self, ctx, plan, run->org_id, err);
+        rc = mc__install_tables(self, ctx, plan, run->org_id, changes, err);
     if (rc == MC_OK)
         rc = mc__addon_keep(ctx, plan, err);
     if (rc == MC_OK)
@@ -282,8 +283,8 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
         plan->bundle->manifest, err);
 }
 
-mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                         mc_installation *out, mc_err *err)
+mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                          mc__changes *changes, mc_installation *out, mc_err *err)
 {
     bool is_same = false;
     mc__addon now;
@@ -298,13 +299,20 @@ mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *
     rc = mc__addon_check(self, ctx, run->plan, run->org_id, &now, err);
     if (rc == MC_OK)
         rc = check_models(self, run->plan->manifest, err);
-    return rc == MC_OK ? install(self, ctx, run, &now, out, err) : rc;
+    return rc == MC_OK ? install(self, ctx, run, &now, changes, out, err) : rc;
+}
+
+mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                         mc_installation *out, mc_err *err)
+{
+    return mc__installer_run(self, ctx, run, NULL, out, err);
 }
 
 typedef struct install_call {
     mc_installer *self;
     const mc_install_run *run;
     mc_installation *out;
+    mc_str *out_report; /* NULL: in earnest */
 } install_call;
 
 static mc_code run_call(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
@@ -312,13 +320,15 @@ static mc_code run_call(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     install_call *call = user;
 
     (void)conn; /* in ctx */
-    return mc_installer_run(call->self, ctx, call->run, call->out, err);
+    return call->out_report
+               ? mc_installer_rehearse(call->self, ctx, call->run, call->out_report, err)
+               : mc_installer_run(call->self, ctx, call->run, call->out, err);
 }
 
 mc_code mc_installer_install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                             mc_installation *out, mc_err *err)
+                             mc_installation *out, mc_str *out_report, mc_err *err)
 {
-    install_call call = {self, run, out};
+    install_call call = {self, run, out, out_report};
 
     return mc_db_write(self->config.db, ctx, run_call, &call, err);
 }

@@ -143,10 +143,24 @@ MC_API MC_MUST_USE mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx,
                                             const mc_install_run *run, mc_installation *out,
                                             mc_err *err);
 
-/** The same in a transaction of its own. Blocks; not on the writer. */
+/**
+ * Runs all of it, looks at what has changed, and takes it back: in ctx->conn's transaction, of
+ * which nothing is left. SQLite's only (NOT_PROVIDED).
+ *
+ * out_report  JSON in ctx's arena: {addon_key, from, to, schema: {tables, columns, indexes}, data:
+ *             [{table, rows_before, rows_after, rows_changed}], capabilities, models, routes}, each
+ *             difference being {added, removed, changed}
+ * Errors      what running refuses.
+ */
+MC_API MC_MUST_USE mc_code mc_installer_rehearse(mc_installer *self, mc_ctx *ctx,
+                                                 const mc_install_run *run, mc_str *out_report,
+                                                 mc_err *err);
+
+/** The same in a transaction of its own, or (out_report not NULL) rehearsed there. Blocks; not on
+ *  the writer. */
 MC_API MC_MUST_USE mc_code mc_installer_install(mc_installer *self, mc_ctx *ctx,
                                                 const mc_install_run *run, mc_installation *out,
-                                                mc_err *err);
+                                                mc_str *out_report, mc_err *err);
 
 /**
  * The archive of addon_key that was installed last, read again and held against its digest.

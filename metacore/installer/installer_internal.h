@@ -35,9 +35,23 @@ mc_code mc__plan_archive(mc_install_plan *plan, const mc_install_source *source,
 mc_code mc__check_signature(const mc_installer *self, const mc_install_plan *plan,
                             const mc_install_source *source, mc_err *err);
 
-/* install_tables.c: migrations and tables, in ctx->conn's transaction. */
+/* install_rehearsal.c: rows that migrations touched, by table. */
+typedef struct mc__change {
+    mc_str table;
+    int64_t rows;
+} mc__change;
+typedef struct mc__changes {
+    mc__change items[256];
+    size_t count;
+} mc__changes;
+mc_code mc__changes_total(mc_ctx *ctx, int64_t *out, mc_err *err); /* since the connection began */
+void mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str statement,
+                      int64_t rows);
+
+/* install_tables.c: migrations and tables, in ctx->conn's transaction; changes: NULL but in a
+ * rehearsal. */
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_uuid org_id, mc_err *err);
+                           mc_uuid org_id, mc__changes *changes, mc_err *err);
 /* install_rows.c: the organization's row; *is_new when it had none. */
 mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                         mc_uuid org_id, mc_installation *out, bool *is_new, mc_err *err);
@@ -80,6 +94,8 @@ mc_code mc__drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err);
 mc_code mc__drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
 
 /* installer.c */
+mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                          mc__changes *changes, mc_installation *out, mc_err *err);
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err);
 mc_code mc__enable(mc_installer *self, mc_uuid org_id, mc_str addon_key, mc_err *err);
 void mc__disable(mc_installer *self, mc_uuid org_id, mc_str addon_key);

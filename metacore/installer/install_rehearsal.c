@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An installation run to its end, looked at, and undone: what it would change. */
+#include "metacore/installer/installer_internal.h"
+
+#include <stdlib.h>
+
+/* ---- what there is in a schema: tables, columns and indexes, each a line that says it ---- */
+
+typedef enum kind { TABLES, COLUMNS, INDEXES, KINDS } kind;
+
+typedef struct line {
+    mc_str name; /* "table", "table.column" or an index's */
+    mc_str what; /* its definition */
+} line;
+
+typedef struct lines {
+    line *items;
+    size_t count, room;
+} lines;
+
+typedef struct count_of {
+    mc_str table; /* without the schema */
+    int64_t rows;
+} count_of;
+
+typedef struct snapshot {
+    lines of[KINDS];
+    count_of *counts; /* by table, as of[TABLES] */
+} snapshot;
+
+static bool add(mc_arena *arena, lines *list, mc_str name, mc_str what)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 64;
+        line *grown =
+            mc_arena_realloc(arena, list->items, list->count * sizeof(line), room * sizeof(line));
+
+        if (!grown)
+            return false;
+        list->items = grown;
+        list->room = room;
+    }
+    list->items[list->count++] = (line){mc_str_copy(arena, name), mc_str_copy(arena, what)};
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const line *left = a, *right = b;
+
+    return mc_str_cmp(left->name, right->name);
+}
+
+/* Each query gives a name and a definition, and $1 is "<schema>." */
+static mc_code load_lines(mc_ctx *ctx, mc_str sql, mc_str prefix, lines *out, mc_err *err)
+{
+    mc_db_value arg = mc_db_text(prefix);
+    bool is_full = false;
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn, sql, &arg, 1, &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    while (!is_full && mc_db_rows_next(&rows))
+        is_full = !add(ctx->arena, out, mc_db_col_text(&rows, 0), mc_db_col_text(&rows, 1));
+    rc = mc_db_rows_finish(&rows, err);
+    if (rc == MC_OK && is_full)
+        rc = mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    if (rc == MC_OK && out->count > 0)
+        qsort(out->items, out->count, sizeof(*out->items), by_name);
+    return rc;
+}
+
+static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, int64_t *out, mc_err *err)
+{
+    mc_str physical = mc_str_printf(ctx->arena, "%.*s%.*s", MC_FMT(prefix), MC_FMT(table));
+    mc_db_rows rows;
+    mc_buf sql;
+    mc_code rc;
+
+    mc_buf_init_arena(&sql, ctx->arena, 0);
+    mc_buf_lit(&sql, "SELECT COUNT(*) FROM ");
+    mc_buf_sql_ident(&sql, physical);
+    rc = mc_buf_check(&sql, "rehearsal", err);
+    if (rc == MC_OK)
+        rc = mc_db_query(ctx->conn, mc_buf_get(&sql), NULL, 0, &rows, err);
+    if (rc != MC_OK)
+        return rc;
+    *out = mc_db_rows_next(&rows) ? mc_db_col_int(&rows, 0) : 0;
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code take_snapshot(mc_ctx *ctx, mc_str prefix, snapshot *out, mc_err *err)
+{
+    static const mc_str queries[KINDS] = {
+        [TABLES] = MC_STR_INIT("SELECT substr(name, length($1) + 1), '' FROM sqlite_master WHERE "
+                               "type = 'table' AND substr(name, 1, length($1)) = $1"),
+        [COLUMNS] =
+            MC_STR_INIT("SELECT substr(m.name, length($1) + 1) || '.' || x.name, x.type || "
+                        "x.\"notnull\" || coalesce(x.dflt_value, '') FROM sqlite_master m JOIN "
+                        "pragma_table_xinfo(m.name) x WHERE m.type = 'table' AND substr(m.name, 1, "
+                        "length($1)) = $1"),
+        [INDEXES] = MC_STR_INIT("SELECT name, coalesce(sql, '') FROM sqlite_master WHERE type = "
+                                "'index' AND substr(tbl_name, 1, length($1)) = $1 AND name NOT "
+                                "LIKE 'sqlite_autoindex%'"),
+    };
+    mc_code rc = MC_OK;
+
+    *out = (snapshot){0};
+    for (int i = 0; i < KINDS && rc == MC_OK; i++)
+        rc = load_lines(ctx, queries[i], prefix, &out->of[i], err);
+    if (rc != MC_OK)
+        return rc;
+    out->counts = mc_arena_array(ctx->arena, count_of, out->of[TABLES].count + 1);
+    if (!out->counts)
+        return mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    for (size_t i = 0; i < out->of[TABLES].count && rc == MC_OK; i++) {
+        out->counts[i].table = out->of[TABLES].items[i].name;
+        rc = count_rows(ctx, prefix, out->counts[i].table, &out->counts[i].rows, err);
+    }
+    return rc;
+}
+
+/* ---- which rows its statements touched ---- */
+
+mc_code mc__changes_total(mc_ctx *ctx, int64_t *out, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn, MC_STR("SELECT total_changes()"), NULL, 0, &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    *out = mc_db_rows_next(&rows) ? mc_db_col_int(&rows, 0) : 0;
+    return mc_db_rows_finish(&rows, err);
+}
+
+/* The table that a statement of ours writes: the name after its verb. */
+static mc_str table_of(mc_str statement, mc_str schema, mc_arena *arena)
+{
+    static const char *const verbs[] = {"INSERT INTO ", "UPDATE ", "DELETE FROM "};
+
+    for (size_t i = 0; i < MC_LEN(verbs); i++) {
+        mc_str mark = mc_str_printf(arena, "%s\"%.*s.", verbs[i], MC_FMT(schema));
+        size_t at = mc_str_find(statement, mark);
+
+        if (mark.len && at < statement.len)
+            return mc_str_slice(statement, at + mark.len,
+                                mc_str_find_char(statement, at + mark.len, '"'));
+    }
+    return MC_STR("");
+}
+
+void mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str statement,
+                      int64_t rows)
+{
+    mc_str table = table_of(statement, schema, arena);
+
+    if (table.len == 0 || rows <= 0)
+        return;
+    for (size_t i = 0; i < self->count; i++) {
+        if (mc_str_eq(self->items[i].table, table)) {
+            self->items[i].rows += rows;
+            return;
+        }
+    }
+    if (self->count < MC_LEN(self->items))
+        self->items[self->count++] = (mc__change){mc_str_copy(arena, table), rows};
+}
+
+static int64_t changed_in(const mc__changes *changes, mc_str table)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        if (mc_str_eq(changes->items[i].table, table))
+            return changes->items[i].rows;
+    }
+    return 0;
+}
+
+/* ---- the report ---- */
+
+static void begin_list(mc_buf *out, const char *name)
+{
+    mc_buf_printf(out, "\"%s\":[", name);
+}
+
+static void write_name(mc_buf *out, mc_str name)
+{
+    if (out->ptr && out->len && out->ptr[out->len - 1] != '[')
+        mc_buf_char(out, ',');
+    mc_json_write_str(out, name);
+}
+
+typedef enum part { ADDED, REMOVED, CHANGED } part;
+
+/* Both are sorted: one walk over the two. */
+static void write_part(mc_buf *out, const lines *before, const lines *after, part wanted)
+{
+    size_t i = 0, k = 0;
+
+    while (i < before->count || k < after->count) {
+        int order = i == before->count  ? 1
+                    : k == after->count ? -1
+                                        : mc_str_cmp(before->items[i].name, after->items[k].name);
+
+        if (order < 0 && wanted == REMOVED)
+            write_name(out, before->items[i].name);
+        if (order > 0 && wanted == ADDED)
+            write_name(out, after->items[k].name);
+        if (order == 0 && wanted == CHANGED &&
+            !mc_str_eq(before->items[i].what, after->items[k].what))
+            write_name(out, after->items[k].name);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+static void write_diff(mc_buf *out, const char *name, const lines *before, const lines *after)
+{
+    static const char *const parts[] = {"added", "removed", "changed"};
+
+    mc_buf_printf(out, "\"%s\":{", name);
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            mc_buf_char(out, ',');
+        begin_list(out, parts[i]);
+        write_part(out, before, after, (part)i);
+        mc_buf_char(out, ']');
+    }
+    mc_buf_char(out, '}');
+}
+
+static int64_t rows_in(const snapshot *s, mc_str table)
+{
+    for (size_t i = 0; i < s->of[TABLES].count; i++) {
+        if (mc_str_eq(s->counts[i].table, table))
+            return s->counts[i].rows;
+    }
+    return 0;
+}
+
+/* Tables whose rows are others than they were. */
+static void write_data(mc_buf *out, const snapshot *before, const snapshot *after,
+                       const mc__changes *changes)
+{
+    bool is_first = true;
+
+    mc_buf_lit(out, "\"data\":[");
+    for (size_t i = 0; i < after->of[TABLES].count; i++) {
+        mc_str table = after->counts[i].table;
+        int64_t was = rows_in(before, table), is = after->counts[i].rows;
+        int64_t changed = changed_in(changes, table);
+
+        if (was == is && changed == 0)
+            continue;
+        if (!is_first)
+            mc_buf_char(out, ',');
+        mc_buf_lit(out, "{\"table\":");
+        mc_json_write_str(out, table);
+        mc_buf_printf(out, ",\"rows_before\":%lld,\"rows_after\":%lld,\"rows_changed\":%lld}",
+                      (long long)was, (long long)is, (long long)changed);
+        is_first = false;
+    }
+    mc_buf_char(out, ']');
+}
+
+/* What a manifest grants itself, and what it serves, as lines. */
+typedef struct declared {
+    lines capabilities, models, routes;
+} declared;
+
+static bool add_capabilities(mc_arena *arena, const mc_manifest *m, lines *out)
+{
+    const mc_json *list = mc_json_find_nocase(m->root, MC_STR("capabilities"));
+    bool is_done = true;
+
+    for (size_t i = 0; list && list->kind == MC_JSON_ARRAY && i < list->as.array.count; i++) {
+        const mc_json *item = list->as.array.items[i];
+        mc_str cap_kind = MC_STR(""), target = MC_STR("");
+
+        (void)mc_json_get_str(mc_json_find_nocase(item, MC_STR("kind")), &cap_kind);
+        (void)mc_json_get_str(mc_json_find_nocase(item, MC_STR("target")), &target);
+        is_done &=
+            add(arena, out, mc_str_printf(arena, "%.*s %.*s", MC_FMT(cap_kind), MC_FMT(target)),
+                MC_STR(""));
+    }
+    return is_done;
+}
+
+static bool add_models(mc_arena *arena, const mc_manifest *m, declared *out)
+{
+    bool is_done = true;
+
+    for (size_t i = 0; i < m->model_count; i++) {
+        const mc_model_def *model = &m->models[i];
+
+        if (model->is_internal)
+            continue;
+        is_done &= add(arena, &out->models, model->key, model->label);
+        is_done &= add(arena, &out->routes,
+                       mc_str_printf(arena, "/api/dynamic/%.*s", MC_FMT(model->key)), MC_STR(""));
+    }
+    return is_done;
+}
+
+static void sort(lines *list)
+{
+    if (list->count > 0)
+        qsort(list->items, list->count, sizeof(*list->items), by_name);
+}
+
+static mc_code read_declared(mc_arena *arena, const mc_manifest *m, declared *out, mc_err *err)
+{
+    *out = (declared){0};
+    if (m && (!add_capabilities(arena, m, &out->capabilities) || !add_models(arena, m, out)))
+        return mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    sort(&out->capabilities);
+    sort(&out->models);
+    sort(&out->routes);
+    return MC_OK;
+}
+
+/* ---- the whole ---- */
+
+typedef struct rehearsal {
+    const mc_install_run *run;
+    mc__addon now; /* before it */
+    mc_manifest *old;
+    snapshot before, after;
+    mc__changes changes;
+    mc_installation out;
+} rehearsal;
+
+static void write_version(mc_buf *out, const char *name, mc_str version, mc_str digest)
+{
+    mc_buf_printf(out, "\"%s\":", name);
+    if (version.len == 0) {
+        mc_buf_lit(out, "null");
+        return;
+    }
+    mc_buf_lit(out, "{\"version\":");
+    mc_json_write_str(out, version);
+    mc_buf_lit(out, ",\"digest\":");
+    mc_json_write_str(out, digest);
+    mc_buf_char(out, '}');
+}
+
+static mc_code write_report(mc_ctx *ctx, const rehearsal *r, mc_str *out_report, mc_err *err)
+{
+    static const char *const kinds[KINDS] = {"tables", "columns", "indexes"};
+    const mc_manifest *m = r->run->plan->manifest;
+    declared was, is;
+    mc_buf out;
+    mc_code rc = read_declared(ctx->arena, r->old, &was, err);
+
+    if (rc == MC_OK)
+        rc = read_declared(ctx->arena, m, &is, err);
+    if (rc != MC_OK)
+        return rc;
+    mc_buf_init_arena(&out, ctx->arena, 0);
+    mc_buf_lit(&out, "{\"addon_key\":");
+    mc_json_write_str(&out, m->key);
+    mc_buf_char(&out, ',');
+    write_version(&out, "from", r->now.version, r->now.digest);
+    mc_buf_char(&out, ',');
+    write_version(&out, "to", m->version, mc_z(r->run->plan->digest));
+    mc_buf_lit(&out, ",\"schema\":{");
+    for (int i = 0; i < KINDS; i++) {
+        if (i > 0)
+            mc_buf_char(&out, ',');
+        write_diff(&out, kinds[i], &r->before.of[i], &r->after.of[i]);
+    }
+    mc_buf_lit(&out, "},");
+    write_data(&out, &r->before, &r->after, &r->changes);
+    mc_buf_char(&out, ',');
+    write_diff(&out, "capabilities", &was.capabilities, &is.capabilities);
+    mc_buf_char(&out, ',');
+    write_diff(&out, "models", &was.models, &is.models);
+    mc_buf_char(&out, ',');
+    write_diff(&out, "routes", &was.routes, &is.routes);
+    if (r->out.warning.len) {
+        mc_buf_lit(&out, ",\"warning\":");
+        mc_json_write_str(&out, r->out.warning);
+    }
+    mc_buf_char(&out, '}');
+    rc = mc_buf_check(&out, "rehearsal", err);
+    if (rc == MC_OK)
+        *out_report = mc_buf_get(&out);
+    return rc;
+}
+
+static mc_code load_old(mc_installer *self, mc_ctx *ctx, rehearsal *r, mc_err *err)
+{
+    mc_str key = r->run->plan->manifest->key, text, digest;
+    mc_code rc = mc__addon_load(ctx, key, &r->now, err);
+
+    if (rc != MC_OK || r->now.version.len == 0)
+        return rc;
+    rc = mc_installer_load_manifest(self, ctx, key, &text, &digest, err);
+    return rc == MC_OK ? mc_manifest_parse(text, &r->old, err) : rc;
+}
+
+static mc_code rehearse(mc_installer *self, mc_ctx *ctx, rehearsal *r, mc_str *out_report,
+                        mc_err *err)
+{
+    const mc_manifest *m = r->run->plan->manifest;
+    bool is_own = mc_str_eq(m->tenant_isolation, MC_STR("schema-per-tenant"));
+    mc_str schema = is_own ? mc_tenant_schema_name(ctx->arena, m->key, r->run->org_id)
+                           : mc_schema_name(ctx->arena, m->key);
+    mc_str prefix = mc_str_printf(ctx->arena, "%.*s.", MC_FMT(schema));
+    mc_code rc = schema.ptr && prefix.ptr ? load_old(self, ctx, r, err)
+                                          : mc_fail(err, MC_NO_MEMORY, "rehearsal");
+
+    if (rc == MC_OK)
+        rc = take_snapshot(ctx, prefix, &r->before, err);
+    if (rc == MC_OK)
+        rc = mc__installer_run(self, ctx, r->run, &r->changes, &r->out, err);
+    if (rc == MC_OK)
+        rc = take_snapshot(ctx, prefix, &r->after, err);
+    return rc == MC_OK ? write_report(ctx, r, out_report, err) : rc;
+}
+
+mc_code mc_installer_rehearse(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                              mc_str *out_report, mc_err *err)
+{
+    rehearsal *r = mc_arena_object(ctx->arena, rehearsal);
+    mc_code rc;
+
+    if (!r)
+        return mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    if (mc_db_conn_dialect(ctx->conn) != MC_DB_SQLITE)
+        return mc_fail(err, MC_NOT_PROVIDED, "rehearsals are not provided on PostgreSQL");
+    r->run = run;
+    rc = mc_db_begin(ctx->conn, err);
+    if (rc != MC_OK)
+        return rc;
+    rc = rehearse(self, ctx, r, out_report, err);
+    mc_db_rollback(ctx->conn); /* with all that it would have told after its commit */
+    mc_manifest_free(r->old);
+    return rc;
+}
