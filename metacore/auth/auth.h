@@ -165,6 +165,9 @@ MC_API const mc_http_route *mc_auth_routes(mc_auth *self, size_t *out_count);
  */
 MC_API MC_MUST_USE mc_code mc_auth_authenticate(mc_auth *self, mc_http_req *req, mc_err *err);
 
+/** The query parameter that route takes a token from, or empty; route may be NULL. */
+MC_API mc_str mc_auth_query_token(const mc_http_route *route);
+
 /** The same for a token from elsewhere; fills ctx->who. out_expires_at may be NULL. */
 MC_API MC_MUST_USE mc_code mc_auth_authenticate_token(mc_auth *self, mc_ctx *ctx, mc_str token,
                                                       mc_time *out_expires_at, mc_err *err);

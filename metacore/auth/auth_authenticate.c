@@ -150,6 +150,13 @@ static mc_str token_of_header(mc_str value)
     return is_bearer ? mc_str_trim(mc_str_slice(trimmed, scheme.len, trimmed.len)) : trimmed;
 }
 
+mc_str mc_auth_query_token(const mc_http_route *route)
+{
+    if (route && (route->flags & MC_HTTP_ACCESS_TOKEN))
+        return MC_STR("access_token");
+    return route && (route->flags & MC_HTTP_QUERY_TOKEN) ? MC_STR("token") : MC_STR("");
+}
+
 static mc_code token_of_request(mc_http_req *req, mc_str *out, mc_err *err)
 {
     const mc_http_route *route = req->match.route;
@@ -160,11 +167,11 @@ static mc_code token_of_request(mc_http_req *req, mc_str *out, mc_err *err)
     if (count > 1) /* which of them did the one before us look at? */
         return mc_fail(err, MC_UNAUTHENTICATED, MC__MSG_MALFORMED);
     *out = token_of_header(header);
-    if (out->len || mc_str_trim(header).len || !route || !(route->flags & MC_HTTP_QUERY_TOKEN))
+    if (out->len || mc_str_trim(header).len || mc_auth_query_token(route).len == 0)
         return MC_OK;
     rc = mc_http_query_parse(req, err);
     if (rc == MC_OK)
-        *out = mc_http_query(req, MC_STR("token"));
+        *out = mc_http_query(req, mc_auth_query_token(route));
     return rc;
 }
 

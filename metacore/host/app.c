@@ -190,7 +190,9 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
                              .check = check_permission, .check_user = app->permission,
                              .is_visible = mc__host_is_visible, .is_visible_user = app->host,
                              .on_change = mc__app_on_change, .on_change_user = app,
-                             .clock = app->config.clock, .temp_dir = mc_z(app->dir.path)},
+                             .clock = app->config.clock, .temp_dir = mc_z(app->dir.path),
+                             .on_write = mc__app_on_write, .wants_before = mc__app_wants_before,
+                             .on_write_user = app},
         &app->dynamic, err);
 }
 
@@ -218,6 +220,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
         rc = build_auth(app, err);
     if (rc == MC_OK)
         rc = build_metadata(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_eventlog_new(app, err);
     if (rc == MC_OK)
         rc = build_dynamic(app, err);
     if (rc == MC_OK)
@@ -271,6 +275,7 @@ void mc_app_free(mc_app *app)
     if (!app)
         return;
     mc_app_stop(app, 0);
+    mc_eventlog_stop(app->eventlog);
     /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
      * nothing of ours is called any more, and the exchanges can go with the server. */
     mc_executor_free(app->executor);
@@ -288,7 +293,8 @@ void mc_app_free(mc_app *app)
     mc_models_free(app->models);
     mc_i18n_free(app->i18n);
     mc_server_free(app->server);
-    mc_ws_free(app->ws); /* its sockets went with the server */
+    mc_ws_free(app->ws);             /* its sockets went with the server */
+    mc_eventlog_free(app->eventlog); /* and its streams */
     mc_secret_deinit(&app->jwt_secret);
     mc_secretbox_deinit(&app->box);
     mc_data_dir_close(&app->dir);
@@ -411,8 +417,10 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
 
 void mc_app_stop(mc_app *app, int64_t timeout_ms)
 {
-    if (app->is_started)
+    if (app->is_started) {
+        mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
+    }
     app->is_started = false;
 }
 

@@ -2,6 +2,7 @@
 #ifndef METACORE_HOST_APP_INTERNAL_H
 #define METACORE_HOST_APP_INTERNAL_H
 
+#include "metacore/eventlog/eventlog.h"
 #include "metacore/host/admin.h"
 #include "metacore/host/app.h"
 #include "metacore/host/data_dir.h"
@@ -32,6 +33,8 @@ struct mc_app {
     mc_host *host;
     mc_auth *auth;
     mc_metadata *metadata;
+    mc_eventlog *eventlog;
+    uint64_t seen_permissions; /* the first loop's: the version that streams were checked against */
     mc_dynamic *dynamic;
     mc_options *options;
     mc_storage storage;
@@ -73,6 +76,13 @@ mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err)
 
 /* app_notifications.c */
 mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
+
+/* app_events.c: what is written, logged with it */
+mc_code mc__app_eventlog_new(mc_app *app, mc_err *err);
+void mc__app_events_tick(mc_app *app);
+mc_code mc__app_on_write(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err);
+mc_code mc__app_wants_before(void *user, mc_ctx *ctx, const mc_model *model,
+                             mc_dynamic_action action, bool *out, mc_err *err);
 
 /* app_files.c */
 mc_code mc__app_files_new(mc_app *app, mc_err *err);

@@ -76,11 +76,17 @@ void mc__app_on_session_changed(void *user, mc_uuid user_id, mc_uuid session_id)
 
     if (app->ws)
         mc_ws_recheck(app->ws, user_id, session_id);
+    if (app->eventlog)
+        mc_eventlog_recheck(app->eventlog);
 }
 
 void mc__app_on_tick(void *user, unsigned loop)
 {
-    mc_ws_tick(((mc_app *)user)->ws, loop);
+    mc_app *app = user;
+
+    mc_ws_tick(app->ws, loop);
+    if (loop == 0)
+        mc__app_events_tick(app);
 }
 
 unsigned mc__app_max_connections(void)

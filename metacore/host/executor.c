@@ -76,6 +76,8 @@ void mc__work_finish(mc__work *w, mc_code rc)
         rc = mc_fail(&w->err, MC_INTERNAL, "only a route that is MC_HTTP_LONG may stream");
     if (rc == MC_OK)
         rc = mc_http_res_finish(&w->res, &w->err);
+    if (w->res.push && mc__work_push(w, &rc))
+        return;
     if (rc != MC_OK) {
         w->err.code = rc;
         write_error(w);
@@ -92,9 +94,9 @@ static bool has_token(mc_http_req *req)
 
     if (mc_http_header(req, MC_STR("authorization")).len > 0)
         return true;
-    return (req->match.route->flags & MC_HTTP_QUERY_TOKEN) &&
+    return mc_auth_query_token(req->match.route).len > 0 &&
            mc_http_query_parse(req, &ignored) == MC_OK &&
-           mc_http_query(req, MC_STR("token")).len > 0;
+           mc_http_query(req, mc_auth_query_token(req->match.route)).len > 0;
 }
 
 /* Who asks and in which language; needs ctx.conn for what no cache holds. */

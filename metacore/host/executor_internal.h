@@ -70,5 +70,8 @@ void mc__long_submit(mc__work *w);
 
 /* executor_stream.c: the end of a request whose body is streamed; on a pool thread */
 void mc__work_stream(mc__work *w);
+/* Hands w, whose answer stays open, to who pushes it; w is not touched after. False: there is no
+ * stream, and w is to be answered: with *rc, or with its head. */
+bool mc__work_push(mc__work *w, mc_code *rc);
 
 #endif

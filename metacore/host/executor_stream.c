@@ -90,3 +90,24 @@ void mc__work_stream(mc__work *w)
             mc_stream_abort(out.stream);
     }
 }
+
+bool mc__work_push(mc__work *w, mc_code *rc)
+{
+    const mc_http_push *push = w->res.push;
+    mc_stream *stream;
+    mc_answer head;
+
+    w->res.push = NULL;
+    if (*rc == MC_OK && !w->req.message->is_head) {
+        mc__work_seal(w);
+        head = mc_http_res_answer(&w->res);
+        *rc = mc_exchange_stream(w->x, &head, &push->config, &stream, &w->err);
+        if (*rc == MC_OK) {
+            mc__work_log(w); /* before anybody may finish it */
+            push->opened(push->user, stream);
+            return true;
+        }
+    }
+    push->failed(push->user);
+    return false;
+}

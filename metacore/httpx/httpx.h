@@ -28,6 +28,7 @@
 #include "metacore/base/sink.h"
 #include "metacore/base/str.h"
 #include "metacore/server/server.h"
+#include "metacore/server/stream.h"
 
 MC_BEGIN_DECLS
 
@@ -61,8 +62,9 @@ enum {
                                      set a header */
     MC_HTTP_BODY_FILE = 1 << 5,   /* the body comes in a file (mc_http_body_open); strangers are
                                      refused before it is read */
-    MC_HTTP_OPTIONAL = 1 << 6     /* no token needed, but one that is sent must be good: the handler
+    MC_HTTP_OPTIONAL = 1 << 6,    /* no token needed, but one that is sent must be good: the handler
                                      asks mc_ctx_is_anonymous */
+    MC_HTTP_ACCESS_TOKEN = 1 << 7 /* "?access_token=" counts too: event streams of pages */
 };
 
 typedef mc_code (*mc_http_fn)(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
@@ -212,6 +214,16 @@ MC_API MC_MUST_USE mc_code mc_http_body_find_part(mc_http_req *req, const mc_htt
  */
 typedef mc_code (*mc_http_stream_fn)(mc_http_req *req, mc_sink out, void *user, mc_err *err);
 
+/** An answer that stays open and is written to later, by who takes it over: server-sent events. */
+typedef struct mc_http_push {
+    mc_stream_config config;
+    /** Once, on the request's thread: stream is user's from now on, on any thread. */
+    void (*opened)(void *user, mc_stream *stream);
+    /** Instead of opened, when there will be no stream: a HEAD request, no memory. */
+    void (*failed)(void *user);
+    void *user;
+} mc_http_push;
+
 struct mc_http_res {
     int status; /* 0: nothing was written yet */
     mc_header headers[MC_HTTP_RES_HEADERS_MAX];
@@ -223,6 +235,7 @@ struct mc_http_res {
     bool has_length;
     uint64_t length;
     const mc_upgrade *upgrade; /* with status 101, see socket.h; else NULL */
+    const mc_http_push *push;  /* in the request's arena; NULL: body is all */
 };
 
 MC_API void mc_http_res_init(mc_http_res *res, mc_arena *arena);

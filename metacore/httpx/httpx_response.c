@@ -9,6 +9,7 @@ void mc_http_res_init(mc_http_res *res, mc_arena *arena)
     res->stream = NULL;
     res->has_length = false;
     res->upgrade = NULL;
+    res->push = NULL;
     mc_buf_init_arena(&res->body, arena, 0);
 }
 
