@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/app_internal.h"
 
+#include "metacore/idempotency/idempotency.h"
 #include "metacore/migrations/migrations.h"
 
 #include <stdlib.h>
@@ -119,6 +120,25 @@ static mc_code migrate(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc_migrations_up(app->db, &ctx, mc_migrations_kernel(mc_db_dialect_of(app->db)), NULL,
                               err);
+    mc__app_ctx_deinit(&ctx);
+    return rc;
+}
+
+static mc_code recover_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)conn;
+    (void)user;
+    return mc_idempotency_recover(ctx, err);
+}
+
+/* What the last process had begun and not answered may be tried again. */
+static mc_code recover(mc_app *app, mc_err *err)
+{
+    mc_ctx ctx;
+    mc_code rc = mc__app_ctx_init(app, &ctx, err);
+
+    if (rc == MC_OK && mc_db_dialect_of(app->db) == MC_DB_SQLITE)
+        rc = mc_db_write(app->db, &ctx, recover_in, NULL, err);
     mc__app_ctx_deinit(&ctx);
     return rc;
 }
@@ -256,6 +276,8 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
         rc = open_database(app, err);
     if (rc == MC_OK)
         rc = migrate(app, err);
+    if (rc == MC_OK)
+        rc = recover(app, err);
     if (rc == MC_OK)
         rc = build_services(app, err);
     if (rc == MC_OK)

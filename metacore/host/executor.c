@@ -123,6 +123,8 @@ mc_code mc__work_prepare(mc__work *w)
     rc = identify(w);
     if (rc == MC_OK && route->prepare)
         rc = route->prepare(&w->req, &w->res, route->user, &w->err);
+    if (rc == MC_OK && !(route->flags & MC_HTTP_BODY_FILE))
+        rc = mc__work_claim(w);
     w->is_identified = rc == MC_OK;
     return rc;
 }
@@ -131,6 +133,10 @@ static mc_code handle(work *w)
 {
     const mc_http_route *route = w->req.match.route;
 
+    if (w->claim && route->run == MC_HTTP_WRITE)
+        return mc__work_handle_once(w, route->handle);
+    if (w->claim)
+        return mc__work_run_once(w, route->handle);
     return route->handle(&w->req, &w->res, route->user, &w->err);
 }
 
@@ -220,6 +226,8 @@ mc_code mc__work_run(mc__work *w)
         return rc;
     w->req.ctx.conn = worker_conn;
     rc = mc__work_prepare(w);
+    if (rc == MC_OK)
+        rc = mc__work_claim(w); /* of a body in a file: only here there is time to read it */
     if (rc != MC_OK)
         return rc;
     if (w->req.match.route->run != MC_HTTP_WRITE)
@@ -250,6 +258,7 @@ static void submit_pool(work *w)
 static void start_over_in_pool(work *w)
 {
     w->is_identified = false;
+    w->claim = NULL;
     w->req.state = NULL;
     w->req.ctx.field_error_count = 0;
     w->req.ctx.failure_code = w->req.ctx.failure_meta = MC_STR("");

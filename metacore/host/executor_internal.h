@@ -5,6 +5,7 @@
 #include "metacore/base/pool.h"
 #include "metacore/base/sync.h"
 #include "metacore/host/executor.h"
+#include "metacore/idempotency/idempotency.h"
 
 /* Long requests of one organization (of strangers: of one address) that wait or run. */
 typedef struct mc__long_count {
@@ -42,6 +43,8 @@ typedef struct mc__work {
     int64_t started_us;
     bool is_identified; /* who, language and prepare are done */
     bool is_long_counted;
+    mc_idempotency_claim *claim; /* NULL: the request brings no key */
+    bool is_replayed;
     union {
         mc_job pool;
         mc_db_job writer;
@@ -58,6 +61,15 @@ mc_code mc__work_prepare(mc__work *w);
 /* On a pool thread: binds its connection, prepares, handles. */
 mc_code mc__work_run(mc__work *w);
 void mc__worker_stop(void *user);
+
+/* executor_idempotency.c */
+/* Reads w's key, if its route heeds any, once who asks is known and may; a body in a file is read.
+ */
+mc_code mc__work_claim(mc__work *w);
+/* Claim, handle and the answer to keep in the transaction that w is in. */
+mc_code mc__work_handle_once(mc__work *w, mc_http_fn handle);
+/* The same with transactions of their own before and after; on a pool thread. */
+mc_code mc__work_run_once(mc__work *w, mc_http_fn handle);
 
 /* executor_language.c: w's error and its fields into the request's language; whether any was. */
 bool mc__work_translate(mc__work *w);

@@ -77,5 +77,6 @@ void mc_http_cors_apply(const mc_http_cors *cors, const mc_http_req *req, mc_htt
 {
     if (allow_origin(cors, req, res))
         mc__http_res_set(res, MC_STR("Access-Control-Expose-Headers"),
-                         MC_STR("content-disposition, etag, retry-after, x-request-id"));
+                         MC_STR("content-disposition, etag, idempotent-replay, location, "
+                                "retry-after, x-request-id"));
 }
