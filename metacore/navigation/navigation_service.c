@@ -169,7 +169,7 @@ static mc_code put_locked(mc_navigation *self, mc__nav_part *part, mc_err *err)
 
 mc_code mc_navigation_put(mc_navigation *self, mc_str addon_key, const mc_json *groups, mc_err *err)
 {
-    mc__nav_part *part;
+    mc__nav_part *part = NULL;
     mc_code rc = part_new(addon_key, groups, &part, err);
 
     if (rc != MC_OK)
