@@ -126,11 +126,14 @@ void mc_buf_printf(mc_buf *buf, const char *fmt, ...)
 
 void mc_buf_sql_ident(mc_buf *buf, mc_str name)
 {
+    size_t from = 0, quote;
+
     mc_buf_char(buf, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"')
-            mc_buf_char(buf, '"');
-        mc_buf_char(buf, name.ptr[i]);
+    while ((quote = mc_str_find_char(name, from, '"')) < name.len) {
+        mc_buf_str(buf, mc_str_slice(name, from, quote + 1));
+        mc_buf_char(buf, '"');
+        from = quote + 1;
     }
+    mc_buf_str(buf, mc_str_slice(name, from, name.len));
     mc_buf_char(buf, '"');
 }

@@ -2,6 +2,7 @@
 #include "metacore/base/str.h"
 
 #define IDENTIFIER_MAX 63 /* PostgreSQL's NAMEDATALEN - 1 */
+#define SHORT_NEEDLE 4
 
 static char lower(char c)
 {
@@ -45,13 +46,30 @@ size_t mc_str_find_char(mc_str s, size_t from, char c)
     return at ? (size_t)(at - s.ptr) : s.len;
 }
 
+/* Line ends and the like: memchr looks at many bytes at a time, memmem at one. At most
+ * SHORT_NEEDLE looks at a byte, whatever the text is. */
+static const char *find_short(mc_str s, mc_str needle)
+{
+    const char *at = s.ptr, *last = s.ptr + (s.len - needle.len);
+
+    while (at <= last && (at = memchr(at, needle.ptr[0], (size_t)(last - at) + 1)) != NULL) {
+        if (memcmp(at, needle.ptr, needle.len) == 0)
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
 size_t mc_str_find(mc_str s, mc_str needle)
 {
     const char *at;
 
     if (needle.len == 0)
         return 0;
-    at = s.len >= needle.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;
+    if (s.len < needle.len)
+        return s.len;
+    at = needle.len <= SHORT_NEEDLE ? find_short(s, needle)
+                                    : memmem(s.ptr, s.len, needle.ptr, needle.len);
     return at ? (size_t)(at - s.ptr) : s.len;
 }
 
@@ -150,13 +168,18 @@ bool mc_str_is_identifier(mc_str s)
 
 bool mc_str_eq_secret(mc_str a, mc_str b)
 {
-    unsigned char difference = a.len != b.len;
+    uint64_t difference = 0, left, right;
+    size_t i = 0;
 
-    /* Every byte of a is looked at, whatever b is, so that time tells only a's length. */
-    for (size_t i = 0; i < a.len; i++) {
-        unsigned char other = b.len ? (unsigned char)b.ptr[i % b.len] : 0;
-
-        difference |= (unsigned char)((unsigned char)a.ptr[i] ^ other);
+    if (a.len != b.len) /* lengths are no secret */
+        return false;
+    /* Every byte is looked at, whatever the others are. */
+    for (; a.len - i >= sizeof(left); i += sizeof(left)) {
+        memcpy(&left, a.ptr + i, sizeof(left));
+        memcpy(&right, b.ptr + i, sizeof(right));
+        difference |= left ^ right;
     }
+    for (; i < a.len; i++)
+        difference |= (unsigned char)((unsigned char)a.ptr[i] ^ (unsigned char)b.ptr[i]);
     return difference == 0;
 }

@@ -76,6 +76,47 @@ MC_TEST("searching, slicing and trimming stay within the text")
     MC_EXPECT(mc_str_cmp(MC_STR("b"), MC_STR("ab")) > 0);
 }
 
+static const struct {
+    const char *name, *text, *needle;
+    size_t at;
+} found[] = {
+    {"at the beginning", "abc", "ab", 0},
+    {"at the end", "abcd", "cd", 2},
+    {"the whole", "ab", "ab", 0},
+    {"longer than the text", "a", "ab", 1},
+    {"after its own beginning", "\r\r\n", "\r\n", 1},
+    {"only its beginning, at the end", "ab\r", "\r\n", 3},
+    {"one byte", "abc", "c", 2},
+    {"four, after three of them", "\r\n\r\r\n\r\n", "\r\n\r\n", 3},
+    {"five", "aaaabaaaaab", "aaaab", 0},
+    {"nowhere", "aaaaaaaa", "ab", 8},
+    {"in nothing", "", "a", 0},
+};
+
+MC_TEST("a needle is found where it first stands, or not at all")
+{
+    for (size_t i = 0; i < MC_LEN(found); i++) {
+        MC_CASE(found[i].name);
+        MC_EXPECT_EQ(mc_str_find(mc_z(found[i].text), mc_z(found[i].needle)), found[i].at);
+    }
+}
+
+MC_TEST("secrets are equal when every byte is, whatever their length")
+{
+    char a[40], b[40];
+
+    memset(a, 'x', sizeof(a));
+    memset(b, 'x', sizeof(b));
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        MC_EXPECT(mc_str_eq_secret(mc_str_of(a, len), mc_str_of(b, len)));
+        for (size_t i = 0; i < len; i++) {
+            b[i] = 'y';
+            MC_EXPECT(!mc_str_eq_secret(mc_str_of(a, len), mc_str_of(b, len)));
+            b[i] = 'x';
+        }
+    }
+}
+
 MC_TEST("identifiers are letters, digits and underscores, at most 63 of them")
 {
     MC_EXPECT(mc_str_is_identifier(MC_STR("due_at")));

@@ -35,7 +35,8 @@ bool mc__hop_open(mc_dynamic *self, mc_ctx *ctx, const mc_column *column, mc__ho
 static void write_hop(const mc__hop *hops, size_t count, size_t depth, mc_str row, mc_str org,
                       mc_str column, mc_buf *out)
 {
-    char alias[] = {'r', (char)('0' + depth % 10)};
+    char name[] = {'r', (char)('0' + depth % 10)};
+    mc_str alias = mc_str_of(name, sizeof(name));
 
     if (count == 0) {
         mc_buf_str(out, row);
@@ -44,17 +45,26 @@ static void write_hop(const mc__hop *hops, size_t count, size_t depth, mc_str ro
         return;
     }
     mc_buf_lit(out, "(SELECT ");
-    write_hop(hops + 1, count - 1, depth + 1, mc_str_of(alias, sizeof(alias)), org, column, out);
+    write_hop(hops + 1, count - 1, depth + 1, alias, org, column, out);
     mc_buf_lit(out, " FROM ");
     mc_buf_str(out, hops->table);
-    mc_buf_printf(out, " r%zu WHERE r%zu.\"id\" = ", depth % 10, depth % 10);
+    mc_buf_char(out, ' ');
+    mc_buf_str(out, alias);
+    mc_buf_lit(out, " WHERE ");
+    mc_buf_str(out, alias);
+    mc_buf_lit(out, ".\"id\" = ");
     mc_buf_str(out, row);
     mc_buf_char(out, '.');
     mc_buf_sql_ident(out, hops->column->name);
-    mc_buf_printf(out, " AND r%zu.\"organization_id\" = ", depth % 10);
+    mc_buf_lit(out, " AND ");
+    mc_buf_str(out, alias);
+    mc_buf_lit(out, ".\"organization_id\" = ");
     mc_buf_str(out, org);
-    if (hops->soft_delete)
-        mc_buf_printf(out, " AND r%zu.\"deleted_at\" IS NULL", depth % 10);
+    if (hops->soft_delete) {
+        mc_buf_lit(out, " AND ");
+        mc_buf_str(out, alias);
+        mc_buf_lit(out, ".\"deleted_at\" IS NULL");
+    }
     mc_buf_char(out, ')');
 }
 

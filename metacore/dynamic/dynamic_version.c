@@ -12,10 +12,31 @@
 #include "metacore/base/map.h"
 #include "metacore/dynamic/dynamic_internal.h"
 
+/* Hexadecimal without leading zeros, as %llx: each read makes a tag, and printf is the dearer half.
+ */
+static void write_hex(mc_buf *out, uint64_t value)
+{
+    char digits[16];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    } while (value);
+    mc_buf_bytes(out, digits + at, sizeof(digits) - at);
+}
+
 mc_str mc__etag(mc_arena *arena, mc_time version, mc_str row)
 {
-    return mc_str_printf(arena, "\"%llx-%llx\"", (unsigned long long)version,
-                         (unsigned long long)mc_hash(row.ptr, row.len));
+    mc_buf tag;
+
+    mc_buf_init_arena(&tag, arena, 0);
+    mc_buf_char(&tag, '"');
+    write_hex(&tag, (uint64_t)version);
+    mc_buf_char(&tag, '-');
+    write_hex(&tag, mc_hash(row.ptr, row.len));
+    mc_buf_char(&tag, '"');
+    return mc_buf_failed(&tag) ? mc_str_of(NULL, 0) : mc_buf_get(&tag);
 }
 
 /* list with every tag cut before its hash; NULL ptr when memory is gone. */
