@@ -148,7 +148,7 @@ static mc_code define(mc__wasm_instance *self, mc_err *err)
 
         if (rc != MC_OK)
             return rc;
-        self->memory->is_owned = true;
+        self->own_memory = self->memory;
     }
     if (self->memory) {
         self->abi.memory = &self->memory->abi;
@@ -222,9 +222,7 @@ void mc__wasm_instance_free(mc__wasm_instance *self)
 {
     if (!self)
         return;
-    if (self->memory && self->memory->is_owned &&
-        self->m->memory_count > self->m->memory_import_count)
-        mc__wasm_memory_free(self->store, self->memory);
+    mc__wasm_memory_free(self->store, self->own_memory);
     for (uint32_t i = 0; self->own_tables && i < self->m->table_count; i++)
         mc__wasm_table_deinit(&self->own_tables[i]);
     free((void *)self->abi.types);

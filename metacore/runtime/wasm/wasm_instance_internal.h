@@ -28,7 +28,6 @@ typedef struct mc__wasm_memory {
     uint32_t max_pages; /* that it may grow to */
     mc__wasm_limits declared;
     struct mc__wasm_memory *next; /* of the store, for the signal handler */
-    bool is_owned;
 } mc__wasm_memory;
 
 typedef struct mc__wasm_table_object {
@@ -57,7 +56,8 @@ typedef struct mc__wasm_instance {
     mc__wasm_store *store;
     const mc_wasm_module *m;
     const mcw_code_table *code;
-    mc__wasm_memory *memory; /* NULL: none */
+    mc__wasm_memory *memory;     /* NULL: none */
+    mc__wasm_memory *own_memory; /* the same, unless it is imported */
     mc__wasm_table_object **tables;
     mc__wasm_table_object *own_tables;
     uint8_t *is_data_dropped; /* a byte each */
