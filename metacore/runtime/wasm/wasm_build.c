@@ -56,6 +56,7 @@ typedef struct build {
     char path[MC__WASM_PATH_MAX + 16]; /* "": not made yet */
     int dir;
     uint32_t chunks;
+    const _Atomic bool *stop; /* NULL: never */
     int64_t deadline_us;
 } build;
 
@@ -148,6 +149,8 @@ static mc_code run(build *b, const char *const *argv, const char *what, mc_err *
         .file_bytes = MC_WASM_OBJECT_BYTES_MAX,
     };
 
+    if (b->stop && atomic_load_explicit(b->stop, memory_order_relaxed)) /* guards nothing else */
+        return mc_fail(err, MC_INTERRUPTED, "wasm: compiling was stopped");
     if (program.timeout_ms <= 0)
         return mc_fail(err, MC_TIMEOUT, "wasm: compiling took more than %lld ms",
                        (long long)b->self->config.timeout_ms);
@@ -246,10 +249,11 @@ static mc_code compile_instant(build *b, mc_err *err)
     return rc;
 }
 
-mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier, int *out,
-                       mc_err *err)
+mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                       const _Atomic bool *stop, int *out, mc_err *err)
 {
     build b = {.self = self,
+               .stop = stop,
                .tier = tier,
                .dir = -1,
                .deadline_us =

@@ -132,7 +132,8 @@ static void end_turn(mc_wasm_compiler *self)
 }
 
 static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                             const char *name, mc_wasm_object *out, mc_err *err)
+                             const _Atomic bool *stop, const char *name, mc_wasm_object *out,
+                             mc_err *err)
 {
     mc_err ignored;
     mc_code rc;
@@ -141,7 +142,7 @@ static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
     out->was_cached = out->fd >= 0;
     if (out->fd >= 0)
         return MC_OK;
-    rc = mc__wasm_build(self, bytes, tier, &out->fd, err);
+    rc = mc__wasm_build(self, bytes, tier, stop, &out->fd, err);
     /* Code that could not be kept runs all the same; it is made again next time. */
     if (rc == MC_OK)
         MC_IGNORE(mc__wasm_cache_store(self, name, out->fd, &ignored));
@@ -150,6 +151,12 @@ static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
 
 mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                         mc_wasm_object *out, mc_err *err)
+{
+    return mc__wasm_compile_until(self, bytes, tier, NULL, out, err);
+}
+
+mc_code mc__wasm_compile_until(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                               const _Atomic bool *stop, mc_wasm_object *out, mc_err *err)
 {
     mc_wasm_object object = {.fd = -1, .tier = tier};
     char name[80];
@@ -167,7 +174,7 @@ mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                        "wasm: no C compiler for this: install %s, or bring code compiled elsewhere",
                        tier == MC_WASM_TIER_INSTANT ? "tcc" : "gcc");
     take_turn(self);
-    rc = build_in_turn(self, bytes, tier, name, &object, err);
+    rc = build_in_turn(self, bytes, tier, stop, name, &object, err);
     end_turn(self);
     if (rc == MC_OK)
         *out = object;

@@ -5,6 +5,8 @@
 #include "metacore/base/sync.h"
 #include "metacore/runtime/wasm/wasm_compile.h"
 
+#include <stdatomic.h>
+
 #define MC__WASM_PATH_MAX 512
 #define MC__WASM_DIGEST 32
 
@@ -41,6 +43,10 @@ mc_code mc__wasm_seal(int from, int *out, mc_err *err);
 
 /* ---- wasm_compile.c ---- */
 
+/* As mc_wasm_compile; MC_INTERRUPTED between two parts once *stop is true. stop NULL: never. */
+mc_code mc__wasm_compile_until(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                               const _Atomic bool *stop, mc_wasm_object *out, mc_err *err);
+
 /* Whether the cache has it; it is not read for that. */
 bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier);
 
@@ -49,7 +55,7 @@ bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_w
 /* The flags of a tier in one line: part of the cache's name. */
 const char *mc__wasm_build_flags(mc_wasm_tier tier);
 /* Translates and compiles in a folder of its own; *out is a sealed memfd. */
-mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier, int *out,
-                       mc_err *err);
+mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                       const _Atomic bool *stop, int *out, mc_err *err);
 
 #endif

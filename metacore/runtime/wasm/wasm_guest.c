@@ -25,7 +25,8 @@ static mc_code compile(mc_wasm_guest *guest, mc_wasm_tier tier, mc__wasm_generat
 {
     mc_wasm *self = guest->wasm;
     mc_wasm_object object;
-    mc_code rc = mc_wasm_compile(self->config.compiler, guest->bytes, tier, &object, err);
+    mc_code rc = mc__wasm_compile_until(self->config.compiler, guest->bytes, tier,
+                                        &guest->is_leaving, &object, err);
 
     if (rc != MC_OK)
         return rc;
@@ -222,6 +223,8 @@ void mc_wasm_guest_free(mc_wasm_guest *guest)
     if (!guest)
         return;
     self = guest->wasm;
+    /* Relaxed: it only makes the compilation end sooner, which is waited for. */
+    atomic_store_explicit(&guest->is_leaving, true, memory_order_relaxed);
     mc_wasm_guest_settle(guest);
     if (guest->current) {
         mc__wasm_children_drop(self, guest->current);

@@ -41,6 +41,7 @@ struct mc_wasm_guest {
     mc_wasm_module *module;
     mc_map exports; /* name -> mc__wasm_export */
     uint32_t max_pages;
+    _Atomic bool is_leaving;      /* its compilation is not worth ending */
     mc__wasm_generation *current; /* guarded by wasm->mu */
     bool is_waiting;              /* guarded by wasm->mu: for the background compilation */
     struct mc_wasm_guest *next;   /* guarded by wasm->mu: in that queue */

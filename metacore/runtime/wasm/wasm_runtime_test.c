@@ -443,6 +443,40 @@ MC_TEST("a pool that is busy makes others wait until their deadline, and no long
     mc_wasm_free(wasm);
 }
 
+MC_TEST("more guests than children take turns, and a child is of one guest only")
+{
+    mc_wasm *wasm = mc_wasm_test_runtime();
+    mc_wasm_guest *guests[6] = {NULL};
+    mc_wasm_stats before, after;
+    mc_err err;
+
+    NEEDS_WABT();
+    mc_wasm_get_stats(wasm, &before);
+    for (size_t i = 0; i < MC_LEN(guests); i++) {
+        char fields[160];
+
+        snprintf(fields, sizeof(fields),
+                 "(data (i32.const 8) \"%zu\") (func (export \"who\") (param i32 i32) (result i64)"
+                 " (i64.const 0x800000001))",
+                 i);
+        MC_REQUIRE_OK(mc_wasm_test_load(wasm, fields, &guests[i], &err), &err);
+    }
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < MC_LEN(guests); i++) {
+            char name[2] = {(char)('0' + i), '\0'};
+
+            mc_wasm_test_expect(guests[i], "who", MC_STR(""), mc_z(name));
+        }
+    }
+    mc_wasm_get_stats(wasm, &after);
+    MC_EXPECT(after.children <= 4);
+    MC_EXPECT(after.recycled > before.recycled);
+    for (size_t i = 0; i < MC_LEN(guests); i++)
+        mc_wasm_guest_free(guests[i]);
+    mc_wasm_get_stats(wasm, &after);
+    MC_EXPECT_EQ(after.children, 0);
+}
+
 /* ---- what a child is ---- */
 
 static mc_str status_of(mc_arena *arena, pid_t pid)
