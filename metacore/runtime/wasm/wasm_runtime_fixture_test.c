@@ -38,7 +38,7 @@ mc_wasm_compiler *mc_wasm_test_compiler(void)
 mc_wasm *mc_wasm_test_runtime(void)
 {
     mc_wasm_config config = {MC_WASM_CONFIG, .imports = mc_wasm_test_imports, .import_count = 2,
-                             .children_max = 4, .init_timeout_ms = 300};
+                             .children_max = 4, .init_timeout_ms = 2000};
     mc_err err;
 
     if (runtime || !mc_wasm_test_zygote() || !mc_wasm_test_compiler())

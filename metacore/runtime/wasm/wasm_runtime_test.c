@@ -119,7 +119,7 @@ MC_TEST("initialization runs once, and each call starts after it")
     MC_EXPECT_EQ(mc_wasm_test_load(mc_wasm_test_runtime(), "(start $u) (func $u (loop (br 0)))",
                                    &guest, &err),
                  MC_REJECTED);
-    MC_EXPECT_HAS(mc_z(err.msg), "takes more than 300 ms");
+    MC_EXPECT_HAS(mc_z(err.msg), "takes more than 2000 ms");
     MC_CASE("one whose data does not fit");
     MC_EXPECT_EQ(
         mc_wasm_test_load(mc_wasm_test_runtime(), "(data (i32.const 131071) \"xx\")", &guest, &err),
@@ -303,8 +303,8 @@ static const struct {
     {"grow_table", MC_OK, NULL},
     {"touch", MC_OK, NULL},
     {"fill", MC_REJECTED, "out of bounds memory access"},
-    {"spin", MC_TIMEOUT, "not done within 30 ms"},
-    {"spin_store", MC_TIMEOUT, "not done within 30 ms"},
+    {"spin", MC_TIMEOUT, NULL},
+    {"spin_store", MC_TIMEOUT, NULL},
 };
 
 static void attack(mc_wasm_guest *guest, size_t i)
@@ -415,7 +415,7 @@ static void *spin(void *user)
 {
     mc_err err;
 
-    MC_EXPECT_EQ(mc_wasm_test_call(user, "spin", 400, &err), MC_TIMEOUT);
+    MC_EXPECT_EQ(mc_wasm_test_call(user, "spin", 1500, &err), MC_TIMEOUT);
     return NULL;
 }
 
@@ -434,7 +434,8 @@ MC_TEST("a pool that is busy makes others wait until their deadline, and no long
     MC_REQUIRE_OK(mc_wasm_test_load(wasm, hostile, &guest, &err), &err);
     mc_wasm_guest_settle(guest);
     MC_REQUIRE(pthread_create(&thread, NULL, spin, guest) == 0);
-    usleep(100000);
+    for (mc_wasm_stats stats = {0}; stats.busy == 0; usleep(1000))
+        mc_wasm_get_stats(wasm, &stats);
     MC_EXPECT_EQ(mc_wasm_test_call(guest, "echo", 50, &err), MC_TIMEOUT);
     MC_EXPECT_HAS(mc_z(err.msg), "busy");
     mc_wasm_test_expect(guest, "echo", hello, hello); /* which waits for the other's end */
