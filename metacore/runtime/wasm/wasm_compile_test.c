@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,6 +192,33 @@ MC_TEST("a compiler that misbehaves is contained")
         MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 0);
     }
     mc_arena_free(arena);
+}
+
+MC_TEST("a full disk is an error, and nothing is left on it")
+{
+    mc_wasm_compiler_config config = config_of(mc_test_dir());
+    bool cached;
+    mc_err err;
+
+    if (mount("none", config.cache_dir, "tmpfs", 0, "size=36k") != 0)
+        MC_SKIP("may not mount");
+    MC_EXPECT_EQ(compile(&config, MC_WASM_TIER_FULL, &cached, &err), MC_IO);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 0);
+    MC_EXPECT_EQ(umount(config.cache_dir), 0);
+}
+
+MC_TEST("a folder that went away is an error")
+{
+    mc_wasm_compiler_config config = config_of(mc_test_dir());
+    mc_wasm_compiler *compiler = NULL;
+    mc_wasm_object object;
+    mc_err err;
+
+    MC_REQUIRE_OK(mc_wasm_compiler_new(&config, &compiler, &err), &err);
+    MC_EXPECT_EQ(each_file(config.cache_dir, "key", drop), 1);
+    MC_EXPECT_EQ(rmdir(config.cache_dir), 0);
+    MC_EXPECT_EQ(mc_wasm_compile(compiler, answer, MC_WASM_TIER_FULL, &object, &err), MC_IO);
+    mc_wasm_compiler_free(compiler);
 }
 
 static int last_done, last_total;

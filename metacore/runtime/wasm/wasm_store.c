@@ -27,7 +27,7 @@ static size_t outer_size;
 
 /* The sanitizer would look for its place on the signal stack with calls that a child may not make.
  */
-#define NO_SANITIZER __attribute__((no_sanitize_address, no_sanitize_undefined))
+#define NO_SANITIZER __attribute__((no_sanitize("address"), no_sanitize("undefined")))
 
 #define SIGNAL_STACK_BYTES ((size_t)64 << 10)
 
