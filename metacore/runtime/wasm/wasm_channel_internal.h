@@ -38,12 +38,11 @@ typedef struct mc__wasm_channel {
     uint32_t say;
     uint32_t function;
     uint32_t dialect;
-    uint32_t alloc; /* function indices of the guest's own; UINT32_MAX: none */
-    uint32_t release;
+    uint32_t alloc; /* function index of the guest's own; UINT32_MAX: none */
     uint32_t count; /* of lens */
     uint32_t lens[MC_WASM_HOST_ARGS_MAX];
     uint32_t len; /* of payload: the sum of lens, or the one message */
-    uint8_t reserved[4096 - 12 * sizeof(uint32_t)];
+    uint8_t reserved[4096 - 11 * sizeof(uint32_t)];
     uint8_t payload[MC_WASM_MESSAGE_MAX];
 } mc__wasm_channel;
 

@@ -14,7 +14,8 @@
  * Not here: what imported functions do (the host callback of a call), where modules come from.
  * Threads:  thread-safe once created, save that the zygote is started by a process of one thread.
  * Standard: guest ABI v1: exports memory, alloc(i32)->i32, functions (ptr,len)->ptr<<32|len, also
- *           as one packed i64; free(ptr,len) when exported.
+ *           as one packed i64, or ()->(). An empty input is (0,0), without a call of alloc; free is
+ *           not called: the whole instance is forgotten.
  */
 
 #include "metacore/base/buf.h"
