@@ -26,6 +26,25 @@ typedef struct job {
     mc_err *err;
 } job;
 
+static unsigned line_of_byte(const char *text, size_t byte)
+{
+    unsigned line = 1;
+
+    for (size_t i = 0; i < byte; i++)
+        line += text[i] == '\n';
+    return line;
+}
+
+/* The parser counts characters, from 1. */
+static unsigned line_of_character(const char *text, int character)
+{
+    size_t byte = 0;
+
+    while (text[byte] && (((unsigned char)text[byte] & 0xC0) == 0x80 || --character > 0))
+        byte++;
+    return line_of_byte(text, byte);
+}
+
 /* ---- length ---- */
 
 static mc_code check_length(const char *text, mc_err *err)
@@ -36,8 +55,8 @@ static mc_code check_length(const char *text, mc_err *err)
     mc_code rc = MC_OK;
 
     if (scan.error)
-        rc = mc_fail(err, MC_INVALID, "migration: at byte %d: %.120s", scan.error->cursorpos,
-                     scan.error->message);
+        rc = mc_fail(err, MC_INVALID, "migration: line %u: %.120s",
+                     line_of_character(text, scan.error->cursorpos), scan.error->message);
     else
         tokens = pg_query__scan_result__unpack(NULL, scan.pbuf.len, (uint8_t *)scan.pbuf.data);
     if (rc == MC_OK && !tokens)
@@ -45,9 +64,8 @@ static mc_code check_length(const char *text, mc_err *err)
     for (size_t i = 0; rc == MC_OK && i < tokens->n_tokens; i++) {
         in_statement = tokens->tokens[i]->token == PG_QUERY__TOKEN__ASCII_59 ? 0 : in_statement + 1;
         if (in_statement > TOKENS_MAX)
-            rc = mc_fail(err, MC_TOO_LARGE,
-                         "migration: at byte %d: a statement longer than %d words",
-                         (int)tokens->tokens[i]->start, TOKENS_MAX);
+            rc = mc_fail(err, MC_TOO_LARGE, "migration: line %u: a statement longer than %d words",
+                         line_of_byte(text, (size_t)tokens->tokens[i]->start), TOKENS_MAX);
     }
     if (tokens)
         pg_query__scan_result__free_unpacked(tokens, NULL);
@@ -104,8 +122,8 @@ static mc_code parse(job *j)
     mc_code rc = MC_OK;
 
     if (parsed.error)
-        rc = mc_fail(j->err, MC_INVALID, "migration: at byte %d: %.120s", parsed.error->cursorpos,
-                     parsed.error->message);
+        rc = mc_fail(j->err, MC_INVALID, "migration: line %u: %.120s",
+                     line_of_character(j->text, parsed.error->cursorpos), parsed.error->message);
     else
         j->tree = pg_query__parse_result__unpack(NULL, parsed.parse_tree.len,
                                                  (const uint8_t *)parsed.parse_tree.data);

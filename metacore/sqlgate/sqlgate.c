@@ -11,10 +11,10 @@
 #include <string.h>
 
 /* Of the statement's first word: what the parser calls its place begins after the last ';'. */
-static int line_of(const mc__gate *g)
+static unsigned line_of(const mc__gate *g)
 {
     const char *p = g->text + g->at;
-    int line = 1;
+    unsigned line = 1;
 
     for (;;) {
         if (*p == ' ' || (*p >= '\t' && *p <= '\r'))
@@ -39,7 +39,7 @@ mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args); /* cut when it is longer */
     va_end(args);
-    return mc_fail(g->err, MC_FORBIDDEN, "migration: line %d: %s", line_of(g), what);
+    return mc_fail(g->err, MC_FORBIDDEN, "migration: line %u: %s", line_of(g), what);
 }
 
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql)
@@ -164,6 +164,10 @@ static mc_code translate(mc__gate *g, const PgQuery__ParseResult *tree)
         g->at = tree->stmts[i]->stmt_location;
         g->table = MC_STR("");
         rc = statement(g, tree->stmts[i]->stmt);
+        if (g->config->on_refused && (rc == MC_FORBIDDEN || rc == MC_INVALID)) {
+            g->config->on_refused(g->config->on_refused_user, g->err);
+            rc = MC_OK;
+        }
     }
     return rc;
 }

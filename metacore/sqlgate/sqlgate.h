@@ -50,13 +50,19 @@ typedef struct mc_sqlgate_config {
     /** Optional. Makes a table that a statement names and no migration has made, if it can. */
     mc_code (*make_table)(void *user, mc_str table, mc_err *err);
     void *make_table_user;
+    /**
+     * Optional. Told of every statement that is refused, which is then left out instead of ending
+     * the translation: for checking a migration, never for running it.
+     */
+    void (*on_refused)(void *user, const mc_err *why);
+    void *on_refused_user;
 } mc_sqlgate_config;
 #define MC_SQLGATE_CONFIG .struct_size = sizeof(mc_sqlgate_config)
 
 /**
  * Translates a migration for SQLite, one statement a text, in order; in arena.
  * Errors  INVALID: does not parse. FORBIDDEN: a statement, relation, type or function that may not
- *         stand in a migration; both with the byte where it begins. TOO_LARGE. NO_MEMORY.
+ *         stand in a migration; both as "migration: line N: …". TOO_LARGE. NO_MEMORY.
  */
 MC_API MC_MUST_USE mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena,
                                                 mc_str sql, mc_strs *out, mc_err *err);

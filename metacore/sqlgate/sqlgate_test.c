@@ -499,6 +499,56 @@ MC_TEST("what does not parse is refused, saying where")
     }
 }
 
+MC_TEST("what does not parse is told by its line, whatever characters stand before")
+{
+    static const struct {
+        const char *sql, *message;
+    } cases[] = {
+        {"SELEC 1", "migration: line 1: syntax error"},
+        {"-- \xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\n\nSELEC 1", "migration: line 3: syntax error"},
+        {"COMMENT ON TABLE t IS '\xc3\xa9';\n'ab", "migration: line 2: unterminated"},
+        {"CREATE TABLE t (\na int", "migration: line 2: syntax error at end"},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_strs statements;
+        mc_err err = {0};
+
+        MC_CASE(cases[i].sql);
+        MC_EXPECT_EQ(translate(arena, cases[i].sql, &statements, &err), MC_INVALID);
+        MC_EXPECT_HAS(mc_z(err.msg), cases[i].message);
+        mc_arena_free(arena);
+    }
+}
+
+static void note_refused(void *user, const mc_err *why)
+{
+    mc_buf_printf(user, "%s\n", why->msg);
+}
+
+MC_TEST("who checks is told of every statement that is refused, and gets the others")
+{
+    mc_arena *arena = mc_arena_new(0);
+    mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k")};
+    mc_strs statements;
+    mc_buf told;
+    mc_err err;
+
+    mc_buf_init_arena(&told, arena, 0);
+    config.on_refused = note_refused;
+    config.on_refused_user = &told;
+    MC_REQUIRE_OK(mc_sqlgate_migration(&config, arena,
+                                       MC_STR("CREATE TABLE t (a int);\nGRANT ALL ON t TO x;\n"
+                                              "SET ROLE x;\nCREATE INDEX i ON t (a);"),
+                                       &statements, &err),
+                  &err);
+    MC_EXPECT_EQ(statements.count, 2);
+    MC_EXPECT_HAS(mc_buf_get(&told), "migration: line 2: ");
+    MC_EXPECT_HAS(mc_buf_get(&told), "migration: line 3: ");
+    mc_arena_free(arena);
+}
+
 /* ---- size and depth ---- */
 
 static mc_code translate_repeated(const char *before, const char *part, int times,
