@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "command.h"
+#include "addon.h"
 
 #include "metacore/base/json.h"
 
@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "addon install PATH --org O [--strict] [--dry-run] | list [--org O]\n"
-    "            addon enable | disable | rotate KEY --org O | uninstall KEY --org O [--drop]\n"
-    "            addon settings KEY --org O [--set JSON]";
+/* ---- what is asked of the server, or of the data directory without one ---- */
 
 /* {"command":"addon.<action>","org":…,"<name>":… */
 static void begin_request(const command *self, mc_buf *request, const char *action,
@@ -67,8 +64,9 @@ static int print(const command *self, mc_str result, const mc_json *row, const c
     return EXIT_DONE;
 }
 
-static int install(const command *self, const char *path)
+static int install(const command *self)
 {
+    const char *path = addon_arg(self, 0);
     char *whole = realpath(path, NULL); /* the server may stand in another folder */
     const mc_json *row;
     mc_buf request;
@@ -94,14 +92,14 @@ static int install(const command *self, const char *path)
     return print(self, result, row, "installed");
 }
 
-static int change(const command *self, const char *action, const char *key, const char *what)
+static int change(const command *self, const char *action, const char *what)
 {
     const mc_json *row;
     mc_buf request;
     mc_str result;
     mc_err err;
 
-    begin_request(self, &request, action, "key", key);
+    begin_request(self, &request, action, "key", addon_arg(self, 0));
     if (command_switch(self, "drop"))
         mc_buf_lit(&request, ",\"drop\":true");
     if (send_request(self, &request, &result, &row, &err) != MC_OK)
@@ -110,7 +108,7 @@ static int change(const command *self, const char *action, const char *key, cons
 }
 
 /* Shows them, secrets masked, after changing those that --set names. */
-static int settings(const command *self, const char *key)
+static int settings(const command *self)
 {
     const char *set = command_option(self, "set");
     const mc_json *row, *changes, *kept;
@@ -118,7 +116,7 @@ static int settings(const command *self, const char *key)
     mc_str result;
     mc_err err;
 
-    begin_request(self, &request, "settings", "key", key);
+    begin_request(self, &request, "settings", "key", addon_arg(self, 0));
     if (set) {
         if (mc_json_parse(self->arena, mc_z(set), NULL, &changes, &err) != MC_OK)
             return command_fail(&err);
@@ -152,31 +150,168 @@ static int list(const command *self)
     return command_print_rows(self, result, columns);
 }
 
+static int enable(const command *self)
+{
+    return change(self, "enable", "enabled");
+}
+
+static int disable(const command *self)
+{
+    return change(self, "disable", "disabled");
+}
+
+static int uninstall(const command *self)
+{
+    return change(self, "uninstall", "uninstalled");
+}
+
+static int rotate(const command *self)
+{
+    return change(self, "rotate", "rotated");
+}
+
+/* ---- which action ---- */
+
+const char *const addon_no_names[] = {NULL};
+static const char *const org_options[] = {"org", NULL};
+static const char *const build_options[] = {"out", "sign", NULL};
+static const char *const out_options[] = {"out", NULL};
+static const char *const sign_options[] = {"out", "key", NULL};
+static const char *const verify_options[] = {"key", "signature", NULL};
+static const char *const key_options[] = {"key", NULL};
+static const char *const settings_options[] = {"org", "set", NULL};
+static const char *const drop_switches[] = {"drop", NULL};
+static const char *const install_switches[] = {"strict", "dry-run", NULL};
+static const char *const strict_switches[] = {"strict", NULL};
+static const char *const v1_switches[] = {"v1", NULL};
+
+static const addon_action actions[] = {
+    {"init", addon_init, "init KEY [DIR]",
+     "Writes a new addon into DIR (or a folder called KEY): a model with a table, a form and\n"
+     "a migration, which validates, builds and installs as it is.",
+     addon_no_names, addon_no_names, 1, 2},
+    {"validate", addon_validate, "validate [DIR|FILE] [--strict]",
+     "Prints every problem at once: where it is, what it is, what to do about it. Errors are\n"
+     "what an installation refuses; --strict refuses warnings, too.",
+     addon_no_names, strict_switches, 0, 1},
+    {"build", addon_build, "build [DIR] [-o FILE] [--sign KEY.pem] [--strict]",
+     "Packs DIR as <key>-<version>.tar.gz: manifest.json, migrations, frontend/dist, the\n"
+     "compiled backend, README.md. The same files give the same bytes. Refuses what validate\n"
+     "refuses. --sign writes FILE.sig, too.",
+     build_options, strict_switches, 0, 1},
+    {"keygen", addon_keygen, "keygen --out P",
+     "Makes a key to sign with: P.pem, which stays secret, and P.pub. Never writes over one.",
+     out_options, addon_no_names, 0, 0},
+    {"sign", addon_sign, "sign FILE --key P.pem [-o FILE.sig] [--v1]",
+     "Signs a bundle, in hexadecimal. It holds for this key and version of the addon alone;\n"
+     "--v1 signs the file's digest only, for kernels that know nothing else.",
+     sign_options, v1_switches, 1, 1},
+    {"verify", addon_verify, "verify FILE --key P.pub|HEX [--signature FILE|TEXT]",
+     "Whether the owner of a key signed FILE: FILE.sig, or a signature in hexadecimal or\n"
+     "base64, of either version.",
+     verify_options, addon_no_names, 1, 1},
+    {"inspect", addon_inspect, "inspect FILE [--key P.pub|HEX]",
+     "What an administrator should know before agreeing: what the addon may do and why, its\n"
+     "models, tables, routes, settings, tools, code and files.",
+     key_options, addon_no_names, 1, 1},
+    {"install", install, "install PATH --org O [--strict] [--dry-run]",
+     "Installs or upgrades a bundle or a folder for an organization, at once, or not at all.\n"
+     "PATH.sig is its signature; --strict refuses when an addon that it requires is missing;\n"
+     "--dry-run runs all of it, says what would change, and takes it back.",
+     org_options, install_switches, 1, 1},
+    {"list", list, "list [--org O]", "Which organization has which addon.", org_options,
+     addon_no_names, 0, 0},
+    {"enable", enable, "enable KEY --org O", "Serves the addon to the organization again.",
+     org_options, addon_no_names, 1, 1},
+    {"disable", disable, "disable KEY --org O", "Serves it no more; its rows stay.", org_options,
+     addon_no_names, 1, 1},
+    {"uninstall", uninstall, "uninstall KEY --org O [--drop]",
+     "Takes the addon from the organization; --drop drops its rows, too.", org_options,
+     drop_switches, 1, 1},
+    {"rotate", rotate, "rotate KEY --org O", "Makes a new install secret, shown once.", org_options,
+     addon_no_names, 1, 1},
+    {"settings", settings, "settings KEY --org O [--set JSON]",
+     "Shows the settings, secrets masked, after changing those that --set names.", settings_options,
+     addon_no_names, 1, 1},
+};
+
+const char *addon_arg(const command *self, int index)
+{
+    static const char *const names[] = {"out", "sign", "key", "signature", "org", "set", NULL};
+
+    return command_positional(self, names, index + 1);
+}
+
+static int help(FILE *out, int status)
+{
+    fputs("usage: metacore addon ACTION …\n", out);
+    for (size_t i = 0; i < MC_LEN(actions); i++) {
+        fprintf(out, "\n  %s\n      ", actions[i].usage);
+        for (const char *c = actions[i].about; *c; c++) {
+            (void)fputc(*c, out); /* nobody to tell when this fails */
+            if (*c == '\n')
+                fputs("      ", out);
+        }
+        (void)fputc('\n', out);
+    }
+    fputs("\n--json prints JSON. Exit codes: 0 done, 1 failed or refused, 2 not understood.\n",
+          out);
+    return status;
+}
+
+/* What has to be there besides the arguments that stand alone: what the usage does not bracket. */
+static bool has_required(const command *self, const addon_action *action)
+{
+    for (const char *const *name = action->options; *name; name++) {
+        char bare[40], bracketed[40];
+        bool is_named;
+
+        (void)snprintf(bare, sizeof(bare), "--%s ", *name); /* names are short */
+        (void)snprintf(bracketed, sizeof(bracketed), "[--%s ", *name);
+        is_named = strstr(action->usage, bare) && !strstr(action->usage, bracketed);
+        if (is_named && !command_option(self, *name))
+            return false;
+    }
+    return true;
+}
+
+static int start(const command *self, const addon_action *action)
+{
+    const char *wrong =
+        command_find_unknown(self, action->options, action->switches, action->arg_max + 1);
+    const char *usage;
+
+    if (!wrong && (action->arg_min == 0 || addon_arg(self, action->arg_min - 1)) &&
+        has_required(self, action))
+        return action->run(self);
+    if (wrong)
+        fprintf(stderr, "metacore: addon %s: \"%s\" is not understood here\n", action->name, wrong);
+    usage = mc_str_z(self->arena, mc_str_printf(self->arena, "addon %s", action->usage));
+    return command_usage(usage ? usage : action->usage);
+}
+
 int command_addon(const command *self)
 {
-    static const char *const options[] = {"org", "set", NULL};
-    static const struct {
-        const char *action, *what;
-    } changes[] = {{"enable", "enabled"},
-                   {"disable", "disabled"},
-                   {"uninstall", "uninstalled"},
-                   {"rotate", "rotated"}};
-    const char *action = command_positional(self, options, 0);
-    const char *what = command_positional(self, options, 1);
+    const char **args = mc_arena_array(self->arena, const char *, (size_t)self->arg_count + 1);
+    command mine = *self;
+    const char *name;
 
-    if (!action)
-        return command_usage(usage);
-    if (!strcmp(action, "list"))
-        return what ? command_usage(usage) : list(self);
-    if (!what || !command_option(self, "org"))
-        return command_usage(usage);
-    if (!strcmp(action, "install"))
-        return install(self, what);
-    if (!strcmp(action, "settings"))
-        return settings(self, what);
-    for (size_t i = 0; i < MC_LEN(changes); i++) {
-        if (!strcmp(action, changes[i].action))
-            return change(self, action, what, changes[i].what);
+    if (!args) {
+        fputs("metacore: out of memory\n", stderr);
+        return EXIT_FAILED;
     }
-    return command_usage(usage);
+    for (int i = 0; i < self->arg_count; i++) {
+        args[i] = strcmp(self->args[i], "-o") == 0 ? "--out" : self->args[i];
+        if (strcmp(args[i], "--help") == 0 || strcmp(args[i], "-h") == 0)
+            return help(stdout, EXIT_DONE);
+    }
+    mine.args = args;
+    name = addon_arg(&mine, -1);
+    if (name && strcmp(name, "help") == 0)
+        return help(stdout, EXIT_DONE);
+    for (size_t i = 0; name && i < MC_LEN(actions); i++) {
+        if (strcmp(name, actions[i].name) == 0)
+            return start(&mine, &actions[i]);
+    }
+    return help(stderr, EXIT_USAGE);
 }

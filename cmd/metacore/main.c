@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ANY (-1)
+
 typedef struct subcommand {
     const char *name;
     int (*run)(const command *self);
     const char *usage;
     const char *const *options;  /* each with a value; NULL: none */
     const char *const *switches; /* besides --json; NULL: none */
-    int arg_max;                 /* others */
+    int arg_max;                 /* others; ANY: it looks at its arguments itself, help too */
 } subcommand;
 
 static int command_config(const command *self)
@@ -32,8 +34,6 @@ static const char *const no_names[] = {NULL};
 static const char *const user_options[] = {"email", "name", "org", "role", NULL};
 static const char *const user_switches[] = {"password-stdin", NULL};
 static const char *const grant_options[] = {"org", "role", "email", "capability", NULL};
-static const char *const addon_options[] = {"org", "set", NULL};
-static const char *const addon_switches[] = {"strict", "drop", "dry-run", NULL};
 
 static const subcommand subcommands[] = {
     {"serve", command_serve, "serve", no_names, no_names, 0},
@@ -47,10 +47,12 @@ static const subcommand subcommands[] = {
      "grant add | remove | list --org O [--role R | --email E] [--capability C]", grant_options,
      no_names, 1},
     {"addon", command_addon,
-     "addon install PATH --org O [--strict] [--dry-run] | list [--org O]\n"
-     "            addon enable | disable | rotate KEY --org O | uninstall KEY --org O [--drop]\n"
-     "            addon settings KEY --org O [--set JSON]",
-     addon_options, addon_switches, 2},
+     "addon init KEY | validate DIR | build DIR | keygen | sign FILE | verify FILE\n"
+     "            addon inspect FILE | install PATH --org O [--strict] [--dry-run]\n"
+     "            addon list [--org O] | enable | disable | rotate KEY --org O\n"
+     "            addon uninstall KEY --org O [--drop] | settings KEY --org O [--set JSON]\n"
+     "            addon help",
+     no_names, no_names, ANY},
     {"config", command_config, "config", no_names, no_names, 0},
     {"version", command_version, "version", no_names, no_names, 0},
 };
@@ -67,7 +69,9 @@ static void print_usage(FILE *out)
 /* A flag that is misspelt and ignored would do something else than was asked. */
 static int start(const command *self, const subcommand *sub)
 {
-    const char *wrong = command_find_unknown(self, sub->options, sub->switches, sub->arg_max);
+    const char *wrong = sub->arg_max == ANY
+                            ? NULL
+                            : command_find_unknown(self, sub->options, sub->switches, sub->arg_max);
 
     if (!wrong)
         return sub->run(self);
@@ -77,6 +81,8 @@ static int start(const command *self, const subcommand *sub)
 
 static bool asks_for_help(const char *const *args, int count)
 {
+    if (count > 0 && strcmp(args[0], "addon") == 0)
+        return false; /* it has a page of its own */
     for (int i = 0; i < count; i++) {
         if (strcmp(args[i], "--help") == 0 || strcmp(args[i], "-h") == 0)
             return true;
