@@ -91,13 +91,65 @@ static int by_name(const void *a, const void *b)
     return mc_str_cmp(left->name, right->name);
 }
 
-static mc_code settle(mc__bundle_builder *b, mc_err *err)
+static char lower(char c)
 {
-    qsort(b->files, b->count, sizeof(*b->files), by_name);
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static int cmp_without_case(mc_str a, mc_str b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+
+    for (size_t i = 0; i < len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return (unsigned char)lower(a.ptr[i]) < (unsigned char)lower(b.ptr[i]) ? -1 : 1;
+    }
+    return a.len == b.len ? 0 : a.len < b.len ? -1 : 1;
+}
+
+static int by_name_without_case(const void *a, const void *b)
+{
+    const mc_bundle_file *left = a, *right = b;
+
+    return cmp_without_case(left->name, right->name);
+}
+
+/* Whether some file is called as a folder of name. files are sorted without case. */
+static bool is_below_a_file(const mc__bundle_builder *b, mc_str name)
+{
+    for (size_t i = mc_str_find_char(name, 0, '/'); i < name.len;
+         i = mc_str_find_char(name, i + 1, '/')) {
+        mc_bundle_file folder = {.name = mc_str_slice(name, 0, i)};
+
+        if (bsearch(&folder, b->files, b->count, sizeof(*b->files), by_name_without_case))
+            return true;
+    }
+    return false;
+}
+
+/* Two names that one path may mean, where case does not count or where they are unpacked. */
+static mc_code check_collisions(mc__bundle_builder *b, mc_err *err)
+{
+    qsort(b->files, b->count, sizeof(*b->files), by_name_without_case);
     for (size_t i = 0; i < b->count; i++) {
-        if (i > 0 && mc_str_eq(b->files[i].name, b->files[i - 1].name))
+        if (i > 0 && by_name_without_case(&b->files[i], &b->files[i - 1]) == 0)
             return mc_fail(err, MC_INVALID, "bundle: \"%.*s\" stands twice",
                            MC_FMT(b->files[i].name));
+        if (is_below_a_file(b, b->files[i].name))
+            return mc_fail(err, MC_INVALID, "bundle: \"%.*s\" lies below a file",
+                           MC_FMT(b->files[i].name));
+    }
+    return MC_OK;
+}
+
+static mc_code settle(mc__bundle_builder *b, mc_err *err)
+{
+    mc_code rc = check_collisions(b, err);
+
+    if (rc != MC_OK)
+        return rc;
+    qsort(b->files, b->count, sizeof(*b->files), by_name);
+    for (size_t i = 0; i < b->count; i++) {
         if (mc_str_eq(b->files[i].name, MC_STR("manifest.json")))
             b->bundle->manifest = b->files[i].data;
         if (mc_str_eq(b->files[i].name, MC_STR("README.md")))

@@ -9,8 +9,9 @@
  *   hashed and otherwise ignored.
  *
  * What is not a plain file with a plain, relative, single name is refused: links, devices, absolute
- * and climbing paths, backslashes, NULs, the same name twice; so are bytes after the archive, a
- * wrong checksum, and whatever is larger than the limits, compressed or not.
+ * and climbing paths, backslashes, NULs, the same name twice in whatever case, a file below a file;
+ * so are bytes after the archive, a wrong checksum, and whatever is larger than the limits,
+ * compressed or not.
  *
  * Not here: signatures (security), the manifest's meaning (manifest).
  * Threads:  functions; a bundle is immutable once read.
