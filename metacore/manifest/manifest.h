@@ -25,6 +25,7 @@ MC_BEGIN_DECLS
 
 #define MC_MANIFEST_BYTES_MAX ((size_t)4 << 20)
 #define MC_MANIFEST_KEY_MAX 40 /* longer ones cannot be installed: names of schemas are bounded */
+#define MC_MANIFEST_VERSION_MAX 40 /* bytes: what an installation keeps of it */
 #define MC_MANIFEST_PROBLEMS_MAX 200
 
 typedef struct mc_manifest {
@@ -59,8 +60,9 @@ typedef struct mc_manifest_problem {
     mc_str message;
 } mc_manifest_problem;
 
-/** Every broken rule, in order; also unknown column types, repeated tables and columns, and keys
- * too long to install. out is in arena. */
+/** Every broken rule, in order; also what would break an installation: unknown column types,
+ * repeated tables and columns, keys and versions that are too long, models of the kernel's own,
+ * texts that no catalog takes. out is in arena. */
 MC_API MC_MUST_USE mc_code mc_manifest_check(const mc_manifest *manifest, mc_str kernel_version,
                                              mc_arena *arena, mc_manifest_problem **out,
                                              size_t *out_count, mc_err *err);

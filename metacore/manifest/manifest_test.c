@@ -433,6 +433,13 @@ MC_TEST("a check also finds what the contract lets pass and an installation woul
         {MODEL(COLUMNS ",\"model_key\":\"../x\""), P0 ": model_key \"../x\" is no name"},
         {"\"key\":\"a2345678901234567890123456789012345678901\"", "is longer than 40 bytes"},
         {"\"key\":\"a234567890123456789012345678901234567890\"", NULL},
+        {"\"version\":\"1.0.0-a2345678901234567890123456789012345\"",
+         "manifest: version is longer than 40 bytes"},
+        {"\"version\":\"1.0.0-a234567890123456789012345678901234\"", NULL},
+        {MODEL(COLUMNS ",\"model_key\":\"users\""), P0 ": model_key \"users\" is the kernel's own"},
+        {MODEL(COLUMNS ",\"model_key\":\"organizations\""), "is the kernel's own"},
+        {"\"i18n\":{\"en\":{\"a\":\"b\"},\"pt_BR\":{\"a\":\"c\"}}", NULL},
+        {"\"i18n\":{\"not a language\":{}}", "manifest.i18n: "},
     };
 
     for (size_t i = 0; i < MC_LEN(cases); i++) {

@@ -4,6 +4,7 @@
 #include "metacore/manifest/manifest_internal.h"
 
 #include "metacore/base/decimal.h"
+#include "metacore/i18n/i18n.h"
 #include "metacore/manifest/semver.h"
 
 #include <stdarg.h>
@@ -456,6 +457,9 @@ static void check_installable_model(checker *c, size_t i)
             broken(c, ": ", "model_key %s stands also at model_definitions[%zu]",
                    quoted(c, model->key), k);
     }
+    if (is_one_of(model->key, "users|organizations"))
+        broken(c, ": ", "model_key %s is the kernel's own: references mean its rows",
+               quoted(c, model->key));
     if (!mc_str_is_identifier(model->key))
         broken(c, ": ", "model_key %s is no name: it stands in routes and capabilities",
                quoted(c, model->key));
@@ -473,12 +477,33 @@ static void check_installable_model(checker *c, size_t i)
     }
 }
 
+/* A catalog that cannot be served: put into one that nobody reads. */
+static void check_texts(checker *c)
+{
+    mc_i18n *scratch = NULL;
+    mc_err why;
+    mc_code rc;
+
+    if (!c->m->i18n)
+        return;
+    at(c, "manifest.i18n");
+    rc = mc_i18n_new(NULL, &scratch, &why);
+    if (rc == MC_OK)
+        rc = mc_i18n_put(scratch, c->m->key, c->m->i18n, &why);
+    if (rc != MC_OK)
+        broken(c, ": ", "%s", why.msg);
+    mc_i18n_free(scratch);
+}
+
 static void check_installable(checker *c)
 {
     at(c, "manifest");
     if (c->m->key.len > MC_MANIFEST_KEY_MAX)
         broken(c, ": ", "key %s is longer than %d bytes", quoted(c, c->m->key),
                MC_MANIFEST_KEY_MAX);
+    if (c->m->version.len > MC_MANIFEST_VERSION_MAX)
+        broken(c, ": ", "version is longer than %d bytes", MC_MANIFEST_VERSION_MAX);
+    check_texts(c);
     for (size_t i = 0; i < c->m->model_count; i++)
         check_installable_model(c, i);
 }
