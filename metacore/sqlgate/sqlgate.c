@@ -10,6 +10,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Behind a comment that begins at p; comments may hold comments. NULL: it does not end. */
+static const char *skip_comment(const char *p)
+{
+    int depth = 0;
+
+    do {
+        if (p[0] == '/' && p[1] == '*') {
+            depth++;
+            p += 2;
+        } else if (p[0] == '*' && p[1] == '/') {
+            depth--;
+            p += 2;
+        } else if (*p++ == '\0') {
+            return NULL;
+        }
+    } while (depth > 0);
+    return p;
+}
+
 /* Of the statement's first word: what the parser calls its place begins after the last ';'. */
 static unsigned line_of(const mc__gate *g)
 {
@@ -21,8 +40,8 @@ static unsigned line_of(const mc__gate *g)
             p++;
         else if (p[0] == '-' && p[1] == '-')
             p += strcspn(p, "\n");
-        else if (p[0] == '/' && p[1] == '*' && strstr(p + 2, "*/"))
-            p = strstr(p + 2, "*/") + 2;
+        else if (p[0] == '/' && p[1] == '*' && skip_comment(p))
+            p = skip_comment(p);
         else
             break;
     }

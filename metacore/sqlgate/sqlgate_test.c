@@ -309,6 +309,7 @@ static const struct {
 } refused[] = {
     /* kinds of statements */
     {"-- one\n/* two */\n\nSELECT 1", "line 4: select_stmt may not stand in a migration"},
+    {"/* /* two */ GRANT */\n\nSELECT 1", "line 3: select_stmt may not stand in a migration"},
     {"COPY t FROM PROGRAM 'id'", "copy_stmt may not"},
     {"COPY t TO '/tmp/x'", "copy_stmt may not"},
     {"DROP ROLE admin", "drop_role_stmt may not"},
