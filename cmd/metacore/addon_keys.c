@@ -129,7 +129,7 @@ int addon_keygen(const command *self)
     const char *out = command_option(self, "out");
     const char *pem = mc_str_z(self->arena, mc_str_printf(self->arena, "%s.pem", out));
     const char *pub = mc_str_z(self->arena, mc_str_printf(self->arena, "%s.pub", out));
-    mc_str hex;
+    mc_str hex = MC_STR("");
     mc_err err;
     mc_code rc =
         pem && pub ? write_pair(self, pem, pub, &hex, &err) : mc_fail(&err, MC_NO_MEMORY, "keygen");
