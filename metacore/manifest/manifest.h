@@ -58,7 +58,17 @@ MC_API MC_MUST_USE mc_code mc_manifest_validate(const mc_manifest *manifest, mc_
 typedef struct mc_manifest_problem {
     mc_str path; /* "manifest.model_definitions[0].columns[2]", or "manifest" */
     mc_str message;
+    bool is_unknown_key; /* harmless, and hardly meant: of mc_manifest_check_shape only */
 } mc_manifest_problem;
+
+/**
+ * Every key whose value has a wrong type, which mc_manifest_parse stops at, and every key that
+ * nobody knows, which it ignores. out is in arena; json outlives it.
+ * Errors  INVALID: no JSON. TOO_LARGE. NO_MEMORY.
+ */
+MC_API MC_MUST_USE mc_code mc_manifest_check_shape(mc_str json, mc_arena *arena,
+                                                   mc_manifest_problem **out, size_t *out_count,
+                                                   mc_err *err);
 
 /** Every broken rule, in order; also what would break an installation: unknown column types,
  * repeated tables and columns, keys and versions that are too long, models of the kernel's own,

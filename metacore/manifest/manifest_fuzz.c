@@ -15,6 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MC_IGNORE(mc_manifest_validate(m, MC_STR("2.0.0"), &err));
         MC_IGNORE(mc_manifest_check(m, MC_STR("2.0.0"), arena, &problems, &count, &err));
     }
+    if (arena)
+        MC_IGNORE(mc_manifest_check_shape(mc_str_of((const char *)data, size), arena, &problems,
+                                          &count, &err));
     mc_manifest_free(m);
     mc_arena_free(arena);
     return 0;

@@ -192,6 +192,9 @@ static const field manifest[] = {{"key", STR, NULL},
 typedef struct path {
     char text[PATH_BYTES];
     size_t len;
+    mc_arena *arena;               /* of problems */
+    mc_manifest_problem *problems; /* NULL: the first ends the walk */
+    size_t count;
 } path;
 
 static mc_code check_value(const mc_json *value, const field *f, path *at, mc_err *err);
@@ -216,18 +219,108 @@ static void leave(path *at, size_t before)
     at->text[before] = '\0';
 }
 
-static mc_code wrong(const mc_json *value, const path *at, const char *want, mc_err *err)
+static mc_code add(path *at, bool is_unknown_key, mc_str message, mc_err *err)
 {
+    mc_str where = mc_str_copy(at->arena, mc_z(at->text));
+
+    if (!message.ptr || !where.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "manifest");
+    if (at->count < MC_MANIFEST_PROBLEMS_MAX)
+        at->problems[at->count++] = (mc_manifest_problem){where, message, is_unknown_key};
+    return MC_OK;
+}
+
+static mc_code wrong(const mc_json *value, path *at, const char *want, mc_err *err)
+{
+    if (at->problems)
+        return add(at, false,
+                   mc_str_printf(at->arena, "%s: want %s, got %s", at->text, want,
+                                 mc_json_kind_name(value)),
+                   err);
     return mc_fail(err, MC_INVALID, "%s: want %s, got %s", at->text, want,
                    mc_json_kind_name(value));
 }
 
-static mc_code check_struct(const mc_json *value, const field *fields, path *at, mc_err *err)
+/* ---- keys that nobody knows ---- */
+
+#define TYPED_MAX 40 /* bytes of a key that is compared with the known ones */
+
+/* How many letters have to be added, dropped or replaced; of words up to TYPED_MAX bytes. */
+static size_t distance(mc_str a, mc_str b)
+{
+    size_t row[TYPED_MAX + 1];
+
+    for (size_t k = 0; k <= b.len; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t k = 1; k <= b.len; k++) {
+            size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[k - 1]);
+            size_t shorter = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+
+            diagonal = row[k];
+            row[k] = replaced < shorter ? replaced : shorter;
+        }
+    }
+    return row[b.len];
+}
+
+static const char *nearest(mc_str key, const field *fields)
+{
+    const char *found = NULL;
+    size_t best = 3; /* further away is another word */
+
+    for (; fields->key && key.len <= TYPED_MAX; fields++) {
+        size_t far = distance(key, mc_z(fields->key));
+
+        if (far < best) {
+            best = far;
+            found = fields->key;
+        }
+    }
+    return found;
+}
+
+static bool is_known(mc_str key, const field *fields)
+{
+    for (; fields->key; fields++) {
+        if (mc_str_eq_nocase(key, mc_z(fields->key)))
+            return true;
+    }
+    return false;
+}
+
+static mc_code note_unknown(const mc_json *object, const field *fields, path *at, mc_err *err)
 {
     mc_code rc = MC_OK;
 
+    if (!at->problems || !fields->key) /* nobody asks; or anything may stand here */
+        return MC_OK;
+    for (size_t i = 0; i < object->as.object.count && rc == MC_OK; i++) {
+        mc_str key = object->as.object.members[i].key;
+        const char *meant = nearest(key, fields);
+
+        if (!is_known(key, fields))
+            rc = add(at, true,
+                     mc_str_printf(at->arena, "%s: the key \"%.*s\" is unknown and ignored%s%s%s",
+                                   at->text, MC_FMT(key), meant ? "; did you mean \"" : "",
+                                   meant ? meant : "", meant ? "\"?" : ""),
+                     err);
+    }
+    return rc;
+}
+
+/* ---- the walk ---- */
+
+static mc_code check_struct(const mc_json *value, const field *fields, path *at, mc_err *err)
+{
+    mc_code rc;
+
     if (value->kind != MC_JSON_OBJECT)
         return wrong(value, at, "an object", err);
+    rc = note_unknown(value, fields, at, err);
     for (; fields->key && rc == MC_OK; fields++) {
         const mc_json *member = mc_json_find_nocase(value, mc_z(fields->key));
         size_t before = enter(at, ".%.*s", mc_z(fields->key), 0);
@@ -309,7 +402,29 @@ static mc_code check_value(const mc_json *value, const field *f, path *at, mc_er
 
 mc_code mc__manifest_check_shape(const mc_json *root, mc_err *err)
 {
-    path at = {"manifest", 8};
+    path at = {.text = "manifest", .len = 8};
 
     return check_struct(root, manifest, &at, err);
+}
+
+mc_code mc_manifest_check_shape(mc_str json, mc_arena *arena, mc_manifest_problem **out,
+                                size_t *out_count, mc_err *err)
+{
+    path at = {.text = "manifest", .len = 8, .arena = arena};
+    const mc_json *root;
+    mc_code rc;
+
+    if (json.len > MC_MANIFEST_BYTES_MAX)
+        return mc_fail(err, MC_TOO_LARGE, "manifest: larger than 4 MiB");
+    at.problems = mc_arena_array(arena, mc_manifest_problem, MC_MANIFEST_PROBLEMS_MAX);
+    if (!at.problems)
+        return mc_fail(err, MC_NO_MEMORY, "manifest");
+    rc = mc_json_parse(arena, json, &(mc_json_options){.last_duplicate_wins = true}, &root, err);
+    if (rc == MC_OK)
+        rc = check_struct(root, manifest, &at, err);
+    if (rc != MC_OK)
+        return rc;
+    *out = at.problems;
+    *out_count = at.count;
+    return MC_OK;
 }

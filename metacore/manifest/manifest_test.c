@@ -461,6 +461,43 @@ MC_TEST("a check also finds what the contract lets pass and an installation woul
     }
 }
 
+MC_TEST("every wrong type is told at once, and keys that nobody knows")
+{
+    static const char json[] =
+        "{\"key\":7,\"name\":\"D\",\"model_definitons\":[],\"settings\":[{\"secret\":\"yes\"}],"
+        "\"tools\":[{\"settings\":{\"any\":1}}],\"navigation\":[{\"titel\":\"x\",\"items\":{}}],"
+        "\"x-mine\":1,\"NAME\":\"E\"}";
+    static const struct {
+        const char *path, *message;
+        bool is_unknown_key;
+    } want[] = {
+        {"manifest",
+         "\"model_definitons\" is unknown and ignored; did you mean "
+         "\"model_definitions\"?",
+         true},
+        {"manifest", "\"x-mine\" is unknown and ignored", true},
+        {"manifest.key", "manifest.key: want text, got number", false},
+        {"manifest.navigation[0]", "\"titel\" is unknown and ignored; did you mean \"title\"?",
+         true},
+        {"manifest.navigation[0].items", "want an array, got object", false},
+        {"manifest.settings[0].secret", "want true or false, got string", false},
+    };
+    mc_arena *arena = mc_arena_new(0);
+    mc_manifest_problem *problems = NULL;
+    size_t count = 0;
+    mc_err err;
+
+    MC_REQUIRE_OK(mc_manifest_check_shape(mc_z(json), arena, &problems, &count, &err), &err);
+    MC_EXPECT_EQ(count, MC_LEN(want));
+    for (size_t i = 0; i < count && i < MC_LEN(want); i++) {
+        MC_EXPECT_Z(problems[i].path, want[i].path);
+        MC_EXPECT_HAS(problems[i].message, want[i].message);
+        MC_EXPECT_EQ(problems[i].is_unknown_key, want[i].is_unknown_key);
+    }
+    MC_EXPECT_EQ(mc_manifest_check_shape(MC_STR("{"), arena, &problems, &count, &err), MC_INVALID);
+    mc_arena_free(arena);
+}
+
 MC_TEST("problems are counted to a limit, however many there are")
 {
     mc_arena *arena = mc_arena_new((size_t)64 << 20);

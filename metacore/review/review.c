@@ -130,6 +130,22 @@ mc_str mc__wasm_entry(const mc_manifest *manifest)
 
 /* ---- the review ---- */
 
+/* Types and unknown keys, all of them; a text that is no JSON is told of by who parses it. */
+static void review_shape(mc__reviewer *r)
+{
+    mc_manifest_problem *problems = NULL;
+    size_t count = 0;
+    mc_err why;
+    mc_code rc = mc_manifest_check_shape(r->bundle->manifest, r->arena, &problems, &count, &why);
+
+    r->is_out_of_memory = r->is_out_of_memory || rc == MC_NO_MEMORY;
+    for (size_t i = 0; rc == MC_OK && i < count; i++)
+        mc__review_add(r, (mc_finding){.is_warning = problems[i].is_unknown_key,
+                                       .file = MC_STR("manifest.json"),
+                                       .path = problems[i].path,
+                                       .message = problems[i].message});
+}
+
 mc_code mc_review_bundle(const mc_bundle *bundle, mc_str kernel_version, mc_arena *arena,
                          mc_review *out, mc_err *err)
 {
@@ -144,9 +160,10 @@ mc_code mc_review_bundle(const mc_bundle *bundle, mc_str kernel_version, mc_aren
     rc = mc_manifest_parse(bundle->manifest, &manifest, &why);
     if (rc == MC_NO_MEMORY)
         return mc_fail(err, rc, "%s", why.msg);
-    if (rc != MC_OK) {
+    review_shape(&r);
+    if (rc != MC_OK && r.error_count == 0)
         mc__review_error(&r, MC_STR("manifest"), "", "%s", why.msg);
-    } else {
+    if (rc == MC_OK) {
         r.manifest = manifest;
         mc__review_manifest(&r, kernel_version);
         mc__review_texts(&r);

@@ -5,6 +5,13 @@
 static const struct {
     const char *said, *hint;
 } hints[] = {
+    {"is the kernel's own: ", "choose another key, as \"<addon>_<name>\""},
+    {"version is longer than", "three numbers and a short word, as \"1.0.0-beta.1\""},
+    {"want text", "in double quotes"},
+    {"want true or false", "without quotes"},
+    {"want an array", "in [ and ], also when there is only one"},
+    {"want an object", "in { and }"},
+    {"want a", "a number without quotes"},
     {"unknown column type", "one of string, text, uuid, int, bigint, decimal, bool, timestamp, "
                             "date, json (or numeric, float, double, boolean, datetime, jsonb)"},
     {"manifest: invalid key", "2 to 64 characters: a lower-case letter, then lower-case letters, "

@@ -8,9 +8,8 @@
 static const char *const kernel_columns[] = {"id",         "organization_id", "created_by_id",
                                              "created_at", "updated_at",      "deleted_at"};
 /* Models that routes and metadata of the kernel's own stand behind. */
-static const char *const kernel_models[] = {"users",         "organizations", "memberships",
-                                            "roles",         "permissions",   "sessions",
-                                            "notifications", "files"};
+static const char *const kernel_models[] = {"memberships", "roles",         "permissions",
+                                            "sessions",    "notifications", "files"};
 
 static bool is_among(mc_str name, const char *const *names, size_t count)
 {
@@ -84,6 +83,8 @@ static void check_models(mc__reviewer *r)
     for (size_t i = 0; i < m->model_count; i++) {
         mc_str path = mc__review_path(r, "manifest.model_definitions[%zu].model_key", i);
 
+        if (m->models[i].is_internal) /* nobody declared it */
+            continue;
         if (is_among(m->models[i].key, kernel_models, MC_LEN(kernel_models)))
             mc__review_warn(r, path, "choose another, as \"<addon>_<name>\"",
                             "%.*s: \"%.*s\" is a name of the kernel's own", MC_FMT(path),

@@ -82,6 +82,8 @@ static void put_models(const summary *s)
     for (size_t i = 0; i < s->m->model_count; i++) {
         const mc_model_def *model = &s->m->models[i];
 
+        if (model->is_internal) /* between two others: a table and no more */
+            continue;
         open_item(out);
         put(out, "key", model->key);
         put(out, "label", model->label);
@@ -224,8 +226,11 @@ static void put_routes(const summary *s)
     const mc_json *tools = mc__member(s->m->root, "tools");
 
     open_list(s->out, "routes");
-    for (size_t i = 0; i < s->m->model_count; i++)
-        put_item(s->out, mc_str_printf(s->arena, "/api/dynamic/%.*s", MC_FMT(s->m->models[i].key)));
+    for (size_t i = 0; i < s->m->model_count; i++) {
+        if (!s->m->models[i].is_internal)
+            put_item(s->out,
+                     mc_str_printf(s->arena, "/api/dynamic/%.*s", MC_FMT(s->m->models[i].key)));
+    }
     if (mc__member(s->m->root, "frontend"))
         put_item(s->out, mc_str_printf(s->arena, "/api/metacore/addons/%.*s/frontend/*",
                                        MC_FMT(s->m->key)));

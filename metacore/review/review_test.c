@@ -76,11 +76,11 @@ static const struct {
      {{0}},
      {"error manifest.json:0 manifest.model_definitions[0].columns[0]: ", "\"money\" | one of"}},
     {"the kernel's columns and models",
-     "{" HEAD ",\"model_definitions\":[{\"table_name\":\"t\",\"model_key\":\"users\",\"columns\":[{"
+     "{" HEAD ",\"model_definitions\":[{\"table_name\":\"t\",\"model_key\":\"roles\",\"columns\":[{"
      "\"name\":\"created_at\",\"type\":\"date\"}]}]}",
      {{0}},
      {"warning manifest.json:0 manifest.model_definitions[0].columns[0]: ", "ignored",
-      "\"users\" is a name of the kernel's own"}},
+      "\"roles\" is a name of the kernel's own"}},
     {"a reference that is no key",
      "{" HEAD ",\"model_definitions\":[{\"table_name\":\"t\",\"model_key\":\"t\",\"columns\":[{"
      "\"name\":\"a\",\"type\":\"int\",\"ref\":\"users\"}]}]}",
@@ -137,6 +137,12 @@ static const struct {
      "{" HEAD ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/x.wasm\"}}",
      {{"backend/x.wasm", "MZ"}},
      {"error backend/x.wasm:0 : "}},
+    {"wrong types, all of them, and keys that nobody knows",
+     "{\"key\":7,\"name\":\"D\",\"events\":{},\"modls\":[]}",
+     {{0}},
+     {"error manifest.json:0 manifest.key: manifest.key: want text",
+      "error manifest.json:0 manifest.events: ",
+      "warning manifest.json:0 manifest: manifest: the key \"modls\" is unknown"}},
     {"no JSON", "{\"key\":", {{0}}, {"error manifest.json:0 manifest: ", "invalid JSON", "UTF-8"}},
 };
 
