@@ -18,20 +18,27 @@ struct mc_pool {
     mc_job *first; /* guarded by mu, as all below */
     mc_job **last;
     uint32_t queued;
+    uint32_t running;
+    uint64_t done;
+    uint64_t refused;
     bool is_stopping;
 };
 
-static mc_job *next_job(mc_pool *pool)
+/* has_run: the caller comes back from the last one. */
+static mc_job *next_job(mc_pool *pool, bool has_run)
 {
     mc_job *job;
 
     mc_mutex_lock(&pool->mu);
+    pool->running -= has_run;
+    pool->done += has_run;
     while (!pool->first && !pool->is_stopping)
         mc_cond_wait(&pool->work, &pool->mu);
     job = pool->first;
     if (job) {
         pool->first = job->next;
         pool->queued--;
+        pool->running++;
         if (!pool->first)
             pool->last = &pool->first;
     }
@@ -43,13 +50,16 @@ static void *thread_main(void *user)
 {
     mc_pool *pool = user;
     mc_job *job;
+    bool has_run = false;
 
     if (pool->config.name)
         (void)pthread_setname_np(pthread_self(), pool->config.name); /* only a convenience */
     if (pool->config.thread_start)
         pool->config.thread_start(pool->config.user);
-    while ((job = next_job(pool)))
+    while ((job = next_job(pool, has_run))) {
         job->run(job);
+        has_run = true;
+    }
     if (pool->config.thread_stop)
         pool->config.thread_stop(pool->config.user);
     return NULL;
@@ -113,7 +123,21 @@ mc_code mc_pool_submit(mc_pool *pool, mc_job *job, mc_err *err)
         pool->last = &job->next;
         pool->queued++;
         mc_cond_signal(&pool->work);
+    } else {
+        pool->refused++;
     }
     mc_mutex_unlock(&pool->mu);
     return is_full ? mc_fail(err, MC_LIMIT, "the server is busy") : MC_OK;
+}
+
+void mc_pool_get_stats(mc_pool *pool, mc_pool_stats *out)
+{
+    mc_mutex_lock(&pool->mu);
+    *out = (mc_pool_stats){.threads = pool->thread_count,
+                           .running = pool->running,
+                           .queued = pool->queued,
+                           .queue_max = pool->config.queue_max,
+                           .done_total = pool->done,
+                           .refused_total = pool->refused};
+    mc_mutex_unlock(&pool->mu);
 }

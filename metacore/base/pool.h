@@ -40,5 +40,16 @@ MC_API void mc_pool_free(mc_pool *pool);
 /** MC_LIMIT when queue_max jobs wait; the job is untouched then. */
 MC_API MC_MUST_USE mc_code mc_pool_submit(mc_pool *pool, mc_job *job, mc_err *err);
 
+/** What is going on and what was done since it was made. */
+typedef struct mc_pool_stats {
+    uint32_t threads;
+    uint32_t running; /* jobs */
+    uint32_t queued;
+    uint32_t queue_max;
+    uint64_t done_total;
+    uint64_t refused_total;
+} mc_pool_stats;
+MC_API void mc_pool_get_stats(mc_pool *pool, mc_pool_stats *out);
+
 MC_END_DECLS
 #endif

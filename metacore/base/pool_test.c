@@ -58,10 +58,11 @@ static void wait_at_gate(mc_job *job) MC_NO_THREAD_ANALYSIS
     mc_mutex_unlock(&gate);
 }
 
-MC_TEST("a full queue refuses with LIMIT")
+MC_TEST("a full queue refuses with LIMIT, and all is counted")
 {
     mc_job jobs[8];
     mc_pool *pool = NULL;
+    mc_pool_stats stats;
     int taken = 0;
     mc_err err;
 
@@ -76,7 +77,16 @@ MC_TEST("a full queue refuses with LIMIT")
     }
     MC_EXPECT(taken == 2 || taken == 3); /* one may already have left the queue */
     MC_EXPECT_EQ(err.code, MC_LIMIT);
+    mc_pool_get_stats(pool, &stats);
+    MC_EXPECT_EQ(stats.threads, 1);
+    MC_EXPECT_EQ(stats.queue_max, 2);
+    MC_EXPECT_EQ(stats.queued + stats.running, taken);
+    MC_EXPECT_EQ(stats.refused_total, (int)MC_LEN(jobs) - taken);
+    MC_EXPECT_EQ(stats.done_total, 0);
     mc_mutex_unlock(&gate);
+    while (stats.done_total < (uint64_t)taken)
+        mc_pool_get_stats(pool, &stats);
+    MC_EXPECT_EQ(stats.queued + stats.running, 0);
     mc_pool_free(pool);
     mc_mutex_deinit(&gate);
 }

@@ -70,6 +70,11 @@ mc_db_dialect mc_db_conn_dialect(const mc_db_conn *conn)
     return conn->vt->dialect;
 }
 
+bool mc_db_get_stats(mc_db *db, mc_db_stats *out)
+{
+    return db->vt->get_stats && db->vt->get_stats(db->driver, out);
+}
+
 /* ---- running work ---- */
 
 mc_code mc_db_write(mc_db *db, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)

@@ -105,6 +105,15 @@ static inline mc_db_value mc_db_time(mc_time t)
     return v;
 }
 
+/** One commit of the writer. */
+typedef struct mc_db_group {
+    uint32_t jobs;
+    uint32_t failed;   /* of them, by themselves or with the commit */
+    int64_t run_us;    /* from its begin to the end of its last job */
+    int64_t commit_us; /* until it was durable, or had failed */
+    mc_code rc;        /* of the commit */
+} mc_db_group;
+
 /** Zero is "the default" in every field. */
 typedef struct mc_db_config {
     uint32_t struct_size;
@@ -122,6 +131,9 @@ typedef struct mc_db_config {
      *  answers are cheaper together. NULL: nobody. SQLite only, for only there are groups. */
     void (*around_done)(void *user, bool is_over);
     void *around_done_user;
+    /** On the writer, when a group is over and before its jobs are done. NULL: nobody. As above. */
+    void (*on_group)(void *user, const mc_db_group *group);
+    void *on_group_user;
 } mc_db_config;
 #define MC_DB_CONFIG .struct_size = sizeof(mc_db_config)
 
@@ -137,6 +149,21 @@ MC_API void mc_db_close(mc_db *db);
 
 MC_API mc_db_dialect mc_db_dialect_of(const mc_db *db);
 MC_API mc_db_dialect mc_db_conn_dialect(const mc_db_conn *conn);
+
+/** What is going on and what was done since the open; each number is right by itself. */
+typedef struct mc_db_stats {
+    uint32_t queued; /* jobs that wait for the writer */
+    uint32_t queue_max;
+    uint64_t refused_total;     /* jobs that found the queue full */
+    int64_t busy_since_us;      /* monotonic: when the writer began what it does; 0: it waits */
+    uint64_t statements_found;  /* in a connection's cache; a connection tells in steps of 64 */
+    uint64_t statements_made;   /* prepared, because it was not there */
+    uint64_t checkpoints_total; /* of the WAL, whole or in part */
+    uint64_t wal_pages;         /* in the WAL and not yet in the database */
+    uint32_t readers;           /* read-only connections that are open */
+} mc_db_stats;
+/** False, and *out untouched, where the driver has no writer of its own (PostgreSQL). */
+MC_API bool mc_db_get_stats(mc_db *db, mc_db_stats *out);
 
 /* ---- running work ---- */
 

@@ -23,6 +23,7 @@ typedef struct mc__db_driver_vt {
     void (*submit_all)(void *driver, mc_db_job *jobs);            /* as submit */
     mc_code (*read)(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
+    bool (*get_stats)(void *driver, mc_db_stats *out); /* NULL: none */
     mc_code (*reader_open)(void *driver, mc_db_conn **out, mc_err *err);
     void (*conn_close)(mc_db_conn *conn);
     void (*set_budget)(mc_db_conn *conn, int64_t budget_us);

@@ -104,8 +104,7 @@ static mc_code apply_pragmas(mc__sqlite_conn *conn, bool is_writer, bool is_norm
     return rc;
 }
 
-mc_code mc__sqlite_conn_open(const mc__sqlite *self, bool is_writer, mc__sqlite_conn **out,
-                             mc_err *err)
+mc_code mc__sqlite_conn_open(mc__sqlite *self, bool is_writer, mc__sqlite_conn **out, mc_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
@@ -119,6 +118,10 @@ mc_code mc__sqlite_conn_open(const mc__sqlite *self, bool is_writer, mc__sqlite_
     (void)pthread_once(&once, configure_library); /* cannot fail with a static control */
     conn->base.vt = &mc__db_sqlite;
     conn->cache_max = self->config.statements_max;
+    conn->counters = &self->counters;
+    conn->is_reader = !is_writer;
+    if (conn->is_reader)
+        atomic_fetch_add_explicit(&self->counters.readers, 1, memory_order_relaxed);
     opened = sqlite3_open_v2(self->path, &conn->db, flags, NULL);
     if (opened != SQLITE_OK) {
         mc_err why;
@@ -158,6 +161,8 @@ void mc__sqlite_conn_close(mc_db_conn *base)
     while (mc_map_next(&conn->cache, &pos, &sql, &stmt))
         mc__sqlite_stmt_free(stmt);
     mc_map_deinit(&conn->cache);
+    if (conn->is_reader)
+        atomic_fetch_sub_explicit(&conn->counters->readers, 1, memory_order_relaxed);
     (void)sqlite3_close_v2(conn->db); /* waits for cursors that are still open: none is */
     free(conn);
 }

@@ -83,6 +83,27 @@ static void close_driver(void *driver)
     free(self);
 }
 
+static bool get_stats(void *driver, mc_db_stats *out)
+{
+    mc__sqlite *self = driver;
+    mc__sqlite_counters *counters = &self->counters;
+
+    *out = (mc_db_stats){
+        .queue_max = self->config.queue_max,
+        .refused_total = atomic_load_explicit(&counters->refused, memory_order_relaxed),
+        .busy_since_us = atomic_load_explicit(&counters->busy_since_us, memory_order_relaxed),
+        .statements_found = atomic_load_explicit(&counters->statements_found, memory_order_relaxed),
+        .statements_made = atomic_load_explicit(&counters->statements_made, memory_order_relaxed),
+        .checkpoints_total = atomic_load_explicit(&counters->checkpoints, memory_order_relaxed),
+        .wal_pages = atomic_load_explicit(&counters->wal_pages, memory_order_relaxed),
+        .readers = atomic_load_explicit(&counters->readers, memory_order_relaxed),
+    };
+    mc_mutex_lock(&self->mu);
+    out->queued = self->queued;
+    mc_mutex_unlock(&self->mu);
+    return true;
+}
+
 static mc_code reader_open(void *driver, mc_db_conn **out, mc_err *err)
 {
     mc__sqlite_conn *conn = NULL;
@@ -223,6 +244,7 @@ const mc__db_driver_vt mc__db_sqlite = {
     .submit = mc__sqlite_submit,
     .submit_all = mc__sqlite_submit_all,
     .read = read_driver,
+    .get_stats = get_stats,
     .reader_open = reader_open,
     .conn_close = mc__sqlite_conn_close,
     .set_budget = mc__sqlite_set_budget,

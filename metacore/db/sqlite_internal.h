@@ -7,6 +7,14 @@
 #include "metacore/db/db_internal.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
+
+/* For mc_db_stats; relaxed, for each is right by itself. */
+typedef struct mc__sqlite_counters {
+    atomic_ullong statements_found, statements_made, checkpoints, refused;
+    atomic_llong busy_since_us;
+    atomic_uint wal_pages, readers;
+} mc__sqlite_counters;
 
 /* A prepared statement, kept by its connection. */
 typedef struct mc__sqlite_stmt {
@@ -28,8 +36,11 @@ typedef struct mc__sqlite_conn {
     uint32_t cache_max;
     uint64_t uses;
     int64_t budget_us;
-    int64_t budget_end_us; /* monotonic; 0: no budget */
-    bool is_broken;        /* a rollback failed: not to be used again */
+    int64_t budget_end_us;         /* monotonic; 0: no budget */
+    bool is_broken;                /* a rollback failed: not to be used again */
+    bool is_reader;                /* and counted as one */
+    mc__sqlite_counters *counters; /* the driver's */
+    uint32_t found;                /* statements, not yet told to counters */
 } mc__sqlite_conn;
 
 typedef struct mc__sqlite_reader {
@@ -53,12 +64,12 @@ typedef struct mc__sqlite {
     mc__sqlite_reader *idle_readers;
     uint32_t idle_reader_count;
 
+    mc__sqlite_counters counters;
     int wal_pages; /* the writer thread's: frames in the WAL after its last commit */
 } mc__sqlite;
 
 /* sqlite_conn.c */
-mc_code mc__sqlite_conn_open(const mc__sqlite *self, bool is_writer, mc__sqlite_conn **out,
-                             mc_err *err);
+mc_code mc__sqlite_conn_open(mc__sqlite *self, bool is_writer, mc__sqlite_conn **out, mc_err *err);
 void mc__sqlite_conn_close(mc_db_conn *conn);
 void mc__sqlite_set_budget(mc_db_conn *conn, int64_t budget_us);
 mc_code mc__sqlite_begin(mc_db_conn *conn, unsigned depth, mc_err *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define PARAMS_MAX 1000
+#define FOUND_STEP 64 /* a shared counter is touched so seldom, for loops run beside each other */
 
 /* ---- preparing, keeping ---- */
 
@@ -106,12 +107,24 @@ static void evict(mc__sqlite_conn *conn)
     }
 }
 
+static void count_use(mc__sqlite_conn *conn, bool is_found)
+{
+    conn->found += is_found;
+    if (!is_found)
+        atomic_fetch_add_explicit(&conn->counters->statements_made, 1, memory_order_relaxed);
+    if (conn->found < FOUND_STEP && is_found)
+        return;
+    atomic_fetch_add_explicit(&conn->counters->statements_found, conn->found, memory_order_relaxed);
+    conn->found = 0;
+}
+
 static mc_code take(mc__sqlite_conn *conn, mc_str sql, mc__sqlite_stmt **out, mc_err *err)
 {
     mc__sqlite_stmt *stmt = mc_map_find(&conn->cache, sql);
     bool is_busy = stmt && stmt->is_in_use;
     mc_code rc;
 
+    count_use(conn, stmt && !is_busy);
     if (!stmt || is_busy) {
         rc = prepare(conn, sql, &stmt, err);
         if (rc != MC_OK)

@@ -189,6 +189,60 @@ static mc_code insert_large(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
                       0, NULL, err);
 }
 
+static void on_group(void *user, const mc_db_group *group)
+{
+    mc_db_group *sum = user;
+
+    sum->jobs += group->jobs;
+    sum->failed += group->failed;
+    MC_EXPECT(group->run_us >= 0 && group->commit_us >= 0);
+}
+
+static mc_code fail(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)conn;
+    (void)ctx;
+    (void)user;
+    return mc_fail(err, MC_INVALID, "no");
+}
+
+static mc_code select_many(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    (void)ctx;
+    (void)user;
+    for (int i = 0; i < 100 && rc == MC_OK; i++)
+        rc = mc_db_exec(conn, MC_STR("SELECT 42"), NULL, 0, NULL, err);
+    return rc;
+}
+
+MC_TEST("groups, statements, connections and the log's pages are told and counted")
+{
+    mc_db_group sum = {0};
+    mc_db *db =
+        open_new(&(mc_db_config){MC_DB_CONFIG, .on_group = on_group, .on_group_user = &sum});
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_db_stats before, stats;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL && mc_db_get_stats(db, &before));
+    MC_EXPECT_EQ(before.queue_max, 4096);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, make_table, NULL, &err), &err);
+    MC_EXPECT_EQ(mc_db_write(db, &ctx, fail, NULL, &err), MC_INVALID);
+    MC_EXPECT_EQ(sum.jobs, 2);
+    MC_EXPECT_EQ(sum.failed, 1);
+    MC_EXPECT_OK(mc_db_read(db, &ctx, select_many, NULL, &err), &err);
+    MC_EXPECT(mc_db_get_stats(db, &stats));
+    MC_EXPECT(stats.statements_made > before.statements_made);
+    MC_EXPECT(stats.statements_found >= before.statements_found + 64);
+    MC_EXPECT_EQ(stats.readers, before.readers + 1);
+    MC_EXPECT(stats.wal_pages > 0);
+    MC_EXPECT_EQ(stats.queued, 0);
+    mc_arena_free(ctx.arena);
+    mc_db_close(db);
+}
+
 MC_TEST("a file that may not grow fails the write with its reason, and keeps what was acknowledged")
 {
     struct rlimit old, low = {.rlim_cur = 500000};

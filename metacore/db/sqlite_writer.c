@@ -17,6 +17,7 @@ static int64_t monotonic_us(void)
 /* Takes from *jobs what finds room and leaves the rest there; the failure is the rest's. */
 static mc_code append(mc__sqlite *self, mc_db_job **jobs, mc_err *err)
 {
+    unsigned refused = 0;
     bool is_stopping;
 
     mc_mutex_lock(&self->mu);
@@ -34,6 +35,9 @@ static mc_code append(mc__sqlite *self, mc_db_job **jobs, mc_err *err)
     mc_mutex_unlock(&self->mu);
     if (!*jobs)
         return MC_OK;
+    for (const mc_db_job *job = *jobs; job; job = job->next)
+        refused++;
+    atomic_fetch_add_explicit(&self->counters.refused, refused, memory_order_relaxed);
     return is_stopping ? mc_fail(err, MC_UNAVAILABLE, "the database is closing")
                        : mc_fail(err, MC_LIMIT, "too many writes are waiting");
 }
@@ -150,16 +154,34 @@ static void complete(const mc__sqlite *self, mc_db_job *jobs, mc_code rc, const 
         config->around_done(config->around_done_user, true);
 }
 
+static void tell_group(const mc__sqlite *self, const mc_db_job *jobs, mc_code rc, int64_t began_us,
+                       int64_t ran_us)
+{
+    mc_db_group group = {.run_us = ran_us - began_us, .rc = rc};
+
+    if (!self->config.on_group)
+        return;
+    group.commit_us = monotonic_us() - ran_us;
+    for (; jobs; jobs = jobs->next) {
+        group.jobs++;
+        group.failed += rc != MC_OK || jobs->err.code != MC_OK;
+    }
+    self->config.on_group(self->config.on_group_user, &group);
+}
+
 static void do_group(mc__sqlite *self, mc_db_job *jobs)
 {
     mc_db_conn *conn = &self->writer->base;
+    int64_t began_us = monotonic_us(), ran_us = began_us;
     mc_err err;
     mc_code rc = mc_db_begin(conn, &err);
 
     if (rc == MC_OK) {
         run_group(self, jobs);
+        ran_us = monotonic_us();
         rc = mc_db_commit(conn, &err);
     }
+    tell_group(self, jobs, rc, began_us, ran_us);
     complete(self, jobs, rc, &err);
 }
 
@@ -177,6 +199,12 @@ static void do_alone(mc__sqlite *self, mc_db_job *job)
 
 /* ---- checkpoints: here only, for two connections at it can corrupt a WAL (before 3.51.3) ---- */
 
+static void set_wal_pages(mc__sqlite *self, int pages)
+{
+    self->wal_pages = pages;
+    atomic_store_explicit(&self->counters.wal_pages, (unsigned)pages, memory_order_relaxed);
+}
+
 static void checkpoint(mc__sqlite *self, int mode)
 {
     int frames = 0, moved = 0;
@@ -184,7 +212,8 @@ static void checkpoint(mc__sqlite *self, int mode)
     /* Busy readers make it partial: the rest waits for the next one. */
     if (sqlite3_wal_checkpoint_v2(self->writer->db, NULL, mode, &frames, &moved) == SQLITE_OK &&
         (frames == moved || mode == SQLITE_CHECKPOINT_TRUNCATE))
-        self->wal_pages = 0;
+        set_wal_pages(self, 0);
+    atomic_fetch_add_explicit(&self->counters.checkpoints, 1, memory_order_relaxed);
 }
 
 static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
@@ -193,8 +222,14 @@ static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 
     (void)db;
     (void)name;
-    self->wal_pages = pages;
+    set_wal_pages(self, pages);
     return SQLITE_OK;
+}
+
+static void set_busy(mc__sqlite *self, bool is_busy)
+{
+    atomic_store_explicit(&self->counters.busy_since_us, is_busy ? monotonic_us() : 0,
+                          memory_order_relaxed);
 }
 
 static void *writer_main(void *user)
@@ -207,6 +242,7 @@ static void *writer_main(void *user)
         int64_t timeout_us = self->wal_pages > 0 ? IDLE_US : -1;
         mc_db_job *jobs = take_jobs(self, self->config.group_max, timeout_us, false, &is_over);
 
+        set_busy(self, true);
         if (jobs && jobs->is_alone)
             do_alone(self, jobs);
         else if (jobs)
@@ -215,6 +251,7 @@ static void *writer_main(void *user)
             checkpoint(self, SQLITE_CHECKPOINT_TRUNCATE);
         if (self->wal_pages > WAL_PAGES_BEFORE_CHECKPOINT)
             checkpoint(self, SQLITE_CHECKPOINT_PASSIVE);
+        set_busy(self, false);
     }
     checkpoint(self, SQLITE_CHECKPOINT_TRUNCATE);
     return NULL;

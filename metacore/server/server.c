@@ -263,6 +263,7 @@ void mc_server_get_stats(const mc_server *self, mc_server_stats *out)
         .refused_total = atomic_load_explicit(&self->refused_total, memory_order_relaxed),
         .bytes_in = atomic_load_explicit(&self->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&self->bytes_out, memory_order_relaxed),
+        .streams_open = atomic_load_explicit(&self->streams_open, memory_order_relaxed),
         .sockets_open = atomic_load_explicit(&self->sockets_open, memory_order_relaxed),
     };
 }

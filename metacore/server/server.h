@@ -153,6 +153,7 @@ typedef struct mc_server_stats {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t sockets_open;
+    uint64_t streams_open; /* answers that are written piece by piece */
 } mc_server_stats;
 MC_API void mc_server_get_stats(const mc_server *server, mc_server_stats *out);
 

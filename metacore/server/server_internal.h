@@ -189,7 +189,7 @@ struct mc_server {
 
     /* Counters; relaxed: each is right by itself. */
     atomic_ullong connections_total, requests_total, refused_total, bytes_in, bytes_out;
-    atomic_ullong sockets_open;
+    atomic_ullong sockets_open, streams_open;
 };
 
 /* listen.c */

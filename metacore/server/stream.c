@@ -77,6 +77,7 @@ mc_code mc_exchange_stream(mc_exchange *x, const mc_answer *head, const mc_strea
     mc_mutex_init(&self->mu);
     mc_cond_init(&self->room);
     mc_buf_init(&self->head, 0); /* not the arena's, which is the writer's thread's */
+    atomic_fetch_add_explicit(&x->loop->server->streams_open, 1, memory_order_relaxed);
     x->stream = self;
     *out = self;
     mc__loop_post_stream(x, MC__STREAM_OPEN);
@@ -87,6 +88,7 @@ void mc__stream_free(mc_stream *self)
 {
     if (!self)
         return;
+    atomic_fetch_sub_explicit(&self->x->loop->server->streams_open, 1, memory_order_relaxed);
     mc_mutex_deinit(&self->mu);
     mc_cond_deinit(&self->room);
     mc_buf_deinit(&self->head);
