@@ -38,6 +38,8 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
     const mc_settings *settings = self->settings;
     bool is_dev = settings_bool(settings, SETTING_DEV);
     mc_str registration = settings_str(settings, SETTING_REGISTRATION);
+    unsigned sample = settings_unsigned(settings, SETTING_ACCESS_SAMPLE);
+    uint64_t disk_min_mb = settings_unsigned(settings, SETTING_DISK_MIN_MB);
     mc_code rc;
 
     *out = (mc_app_config){
@@ -65,6 +67,10 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .synchronous_normal =
             mc_str_eq(settings_str(settings, SETTING_SYNCHRONOUS), MC_STR("normal")),
         .token_ttl_s = (int64_t)settings_unsigned(settings, SETTING_TOKEN_TTL),
+        .metrics_listen = settings_str(settings, SETTING_METRICS_LISTEN),
+        .metrics_token = settings_str(settings, SETTING_METRICS_TOKEN),
+        .access_sample = sample ? (int)sample : -1,
+        .disk_min_bytes = disk_min_mb ? disk_min_mb << 20 : 1,
         .log = log,
     };
     if (!out->marketplace_keys.ptr)

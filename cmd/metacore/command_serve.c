@@ -42,25 +42,30 @@ static mc_code offer_setup(mc_app *app, const char *url, mc_err *err)
     return rc;
 }
 
-static void greet(const command *self, const char *url)
-{
-    fprintf(stderr, "metacore %s listening on %s\n", MC_VERSION, url);
-    if (settings_bool(self->settings, SETTING_DEV))
-        fprintf(stderr, "development: sign in as owner@example.com / metacore-demo; registration "
-                        "is open, unsigned addons are accepted\n");
-}
-
 /* The host part of the address as configured, with the port in use. */
-static void write_url(const command *self, const mc_app *app, char *out, size_t size)
+static void write_url(const char *scheme, mc_str listen, unsigned port, char *out, size_t size)
 {
-    mc_str listen = settings_str(self->settings, SETTING_LISTEN);
     size_t colon = listen.len;
-    bool is_tls = settings_str(self->settings, SETTING_TLS_CERT).len > 0;
 
     while (colon > 0 && listen.ptr[colon - 1] != ':')
         colon--;
-    (void)snprintf(out, size, "%s://%.*s:%u", is_tls ? "https" : "http", colon ? (int)colon - 1 : 9,
-                   colon ? listen.ptr : "127.0.0.1", mc_app_port(app));
+    (void)snprintf(out, size, "%s://%.*s:%u", scheme, colon ? (int)colon - 1 : 9,
+                   colon ? listen.ptr : "127.0.0.1", port);
+}
+
+static void greet(const command *self, const mc_app *app, const char *url)
+{
+    char metrics_url[512];
+
+    fprintf(stderr, "metacore %s listening on %s\n", MC_VERSION, url);
+    if (mc_app_metrics_port(app)) {
+        write_url("http", settings_str(self->settings, SETTING_METRICS_LISTEN),
+                  mc_app_metrics_port(app), metrics_url, sizeof(metrics_url));
+        fprintf(stderr, "metrics at %s/metrics\n", metrics_url);
+    }
+    if (settings_bool(self->settings, SETTING_DEV))
+        fprintf(stderr, "development: sign in as owner@example.com / metacore-demo; registration "
+                        "is open, unsigned addons are accepted\n");
 }
 
 /* The settings as they are now: the configuration file may say another level. */
@@ -107,6 +112,18 @@ static void run_until_signal(const command *self, mc_app *app, const sigset_t *s
         reload(self, app);
 }
 
+/* Served on while those who spread the load see that they should look away; a second signal to stop
+ * ends the wait. */
+static void drain(const command *self, mc_app *app, const sigset_t *signals)
+{
+    const struct timespec wait = {
+        .tv_sec = (time_t)settings_unsigned(self->settings, SETTING_DRAIN_SECONDS)};
+
+    mc_app_drain(app);
+    if (wait.tv_sec > 0)
+        (void)sigtimedwait(signals, NULL, &wait); /* whatever ended it, the wait is over */
+}
+
 static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, mc_err *err)
 {
     mc_app_config config;
@@ -120,13 +137,15 @@ static mc_code serve(const command *self, mc_log *log, const sigset_t *signals, 
     if (rc == MC_OK)
         rc = mc_app_start(app, err);
     if (rc == MC_OK) {
-        write_url(self, app, url, sizeof(url));
+        write_url(settings_str(self->settings, SETTING_TLS_CERT).len ? "https" : "http",
+                  settings_str(self->settings, SETTING_LISTEN), mc_app_port(app), url, sizeof(url));
         rc = offer_setup(app, url, err);
     }
     if (rc == MC_OK) {
-        greet(self, url);
+        greet(self, app, url);
         run_until_signal(self, app, signals);
         mc_log_info(log, "stopping", MC_KV_I64("timeout_ms", STOP_TIMEOUT_MS));
+        drain(self, app, signals);
         mc_app_stop(app, STOP_TIMEOUT_MS);
     }
     mc_app_free(app);

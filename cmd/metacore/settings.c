@@ -80,6 +80,20 @@ static const setting_spec specs[SETTING_COUNT] = {
                            "debug, info, warn or error"},
     [SETTING_LOG_FORMAT] = {"log-format", "LOG_FORMAT", "json", VALUE_TEXT, NULL, false,
                             "json or text"},
+    [SETTING_ACCESS_SAMPLE] = {"access-sample", "METACORE_ACCESS_SAMPLE", "1", VALUE_NUMBER, NULL,
+                               false, "log one in so many requests that went well; 0: none"},
+    [SETTING_METRICS_LISTEN] = {"metrics-listen", "METACORE_METRICS_LISTEN", "", VALUE_TEXT, NULL,
+                                false,
+                                "address and port of /metrics, /healthz and /readyz with "
+                                "details; empty: none"},
+    [SETTING_METRICS_TOKEN] = {"metrics-token", "METACORE_METRICS_TOKEN", "", VALUE_TEXT, NULL,
+                               true,
+                               "at least 16 bytes: who brings it as Bearer may read /metrics; "
+                               "empty: nobody on the main address"},
+    [SETTING_DISK_MIN_MB] = {"disk-min-mb", "METACORE_DISK_MIN_MB", "64", VALUE_NUMBER, NULL, false,
+                             "with less free space the server is not ready"},
+    [SETTING_DRAIN_SECONDS] = {"drain-seconds", "METACORE_DRAIN_SECONDS", "0", VALUE_NUMBER, NULL,
+                               false, "between /readyz saying no and the end of accepting"},
 };
 
 static bool is_true(mc_str value)

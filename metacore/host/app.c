@@ -10,6 +10,8 @@
 #define DATA_DIR_DEFAULT "./metacore-data"
 #define CTX_BUDGET_BYTES ((size_t)64 << 20)
 #define STOP_TIMEOUT_MS 30000
+#define METRICS_TOKEN_MIN 16
+#define OPERATOR_STOP_MS 1000
 
 mc_code mc__app_ctx_init(mc_app *app, mc_ctx *ctx, mc_err *err)
 {
@@ -52,8 +54,9 @@ static bool copy_texts(mc_arena *arena, const mc_str **items, size_t count)
 static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err)
 {
     mc_app_config *own = &app->config;
-    mc_str *const texts[] = {&own->catalog_dir, &own->navigation, &own->data_dir, &own->database_url, &own->listen, &own->tls_cert_file,
-                             &own->tls_key_file};
+    mc_str *const texts[] = {&own->metrics_listen, &own->catalog_dir,  &own->navigation,
+                             &own->data_dir,       &own->database_url, &own->listen,
+                             &own->tls_cert_file,  &own->tls_key_file};
 
     *own = *config;
     app->text = mc_arena_new(0);
@@ -61,6 +64,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
         return mc_fail(err, MC_NO_MEMORY, "app");
     own->master_key = own->marketplace_keys = MC_STR(""); /* read once, by mc__app_load_keys */
     own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
+    own->metrics_token = MC_STR("");
     if (mc_str_is_empty(own->data_dir))
         own->data_dir = MC_STR(DATA_DIR_DEFAULT);
     for (size_t i = 0; i < MC_LEN(texts); i++) {
@@ -86,6 +90,16 @@ static mc_code load_secret(mc_app *app, mc_str configured, mc_err *err)
     return mc_secret_init(&app->jwt_secret, configured, err);
 }
 
+static mc_code load_metrics_token(mc_app *app, mc_str configured, mc_err *err)
+{
+    if (mc_str_is_empty(configured))
+        return MC_OK;
+    if (configured.len < METRICS_TOKEN_MIN)
+        return mc_fail(err, MC_INVALID, "METACORE_METRICS_TOKEN is shorter than %d bytes",
+                       METRICS_TOKEN_MIN);
+    return mc_secret_init(&app->metrics_token, configured, err);
+}
+
 /* ---- storage ---- */
 
 /* The answers of one commit reach their loops together: a wake-up each would cost more than the
@@ -101,9 +115,12 @@ static void around_done(void *user, bool is_over)
 
 static mc_code open_database(mc_app *app, mc_err *err)
 {
-    mc_db_config config = {MC_DB_CONFIG, .url = app->config.database_url,
+    mc_db_config config = {MC_DB_CONFIG,
+                           .url = app->config.database_url,
                            .synchronous_normal = app->config.synchronous_normal,
-                           .around_done = around_done};
+                           .around_done = around_done,
+                           .on_group = mc__app_on_group,
+                           .on_group_user = app};
 
     if (mc_str_is_empty(config.url))
         config.url = mc_str_printf(app->text, "sqlite:%s/metacore.db", app->dir.path);
@@ -273,6 +290,10 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_load_keys(app, config, err);
     if (rc == MC_OK)
+        rc = load_metrics_token(app, config->metrics_token, err);
+    if (rc == MC_OK)
+        rc = mc__app_metrics_new(app, err);
+    if (rc == MC_OK)
         rc = open_database(app, err);
     if (rc == MC_OK)
         rc = migrate(app, err);
@@ -298,6 +319,7 @@ void mc_app_free(mc_app *app)
         return;
     mc_app_stop(app, 0);
     mc_eventlog_stop(app->eventlog);
+    mc_server_free(app->operator_server); /* it reads all the others */
     /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
      * nothing of ours is called any more, and the exchanges can go with the server. */
     mc_executor_free(app->executor);
@@ -317,8 +339,10 @@ void mc_app_free(mc_app *app)
     mc_server_free(app->server);
     mc_ws_free(app->ws);             /* its sockets went with the server */
     mc_eventlog_free(app->eventlog); /* and its streams */
+    mc_metrics_free(app->numbers.registry);
     mc_secret_deinit(&app->jwt_secret);
     mc_secretbox_deinit(&app->box);
+    mc_secret_deinit(&app->metrics_token);
     mc_data_dir_close(&app->dir);
     mc_arena_free(app->text);
     free(app);
@@ -388,11 +412,12 @@ static mc_code build_executor(mc_app *app, mc_err *err)
     app->loops = app->config.loops ? app->config.loops : (cores > 0 ? (unsigned)cores : 1);
     app->cors.origins = (mc_strs){app->config.cors_origins, app->config.cors_origin_count};
     return mc_executor_new(
-        &(mc_executor_config){MC_EXECUTOR_CONFIG, .db = app->db, .auth = app->auth,
-                              .i18n = app->i18n, .router = app->router,
-                              .cors = app->cors.origins.count ? &app->cors : NULL,
-                              .log = app->config.log, .clock = app->config.clock,
-                              .loops = app->loops, .workers = app->config.workers},
+        &(mc_executor_config){
+            MC_EXECUTOR_CONFIG, .db = app->db, .auth = app->auth, .i18n = app->i18n,
+            .router = app->router, .cors = app->cors.origins.count ? &app->cors : NULL,
+            .log = app->config.log, .clock = app->config.clock, .loops = app->loops,
+            .workers = app->config.workers, .requests = app->numbers.requests,
+            .durations = app->numbers.durations, .access_sample = app->config.access_sample},
         &app->executor, err);
 }
 
@@ -432,23 +457,40 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc_ws_bind(app->ws, app->server, err);
     if (rc == MC_OK)
+        rc = mc__app_operator_new(app, err);
+    if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;
+    if (rc == MC_OK && app->operator_server)
+        rc = mc_server_start(app->operator_server, err);
     return rc;
+}
+
+void mc_app_drain(mc_app *app)
+{
+    atomic_store(&app->is_draining, true);
 }
 
 void mc_app_stop(mc_app *app, int64_t timeout_ms)
 {
+    mc_app_drain(app);
     if (app->is_started) {
         mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
     }
     app->is_started = false;
+    if (app->operator_server) /* last, so that the end can be watched */
+        mc_server_stop(app->operator_server, OPERATOR_STOP_MS);
 }
 
 unsigned mc_app_port(const mc_app *app)
 {
     return app->server ? mc_server_port(app->server) : 0;
+}
+
+unsigned mc_app_metrics_port(const mc_app *app)
+{
+    return app->operator_server ? mc_server_port(app->operator_server) : 0;
 }
 
 mc_code mc_app_reload(mc_app *app, mc_err *err)
@@ -497,4 +539,9 @@ mc_ws *mc_app_ws(mc_app *app)
 mc_log *mc_app_log(mc_app *app)
 {
     return app->config.log;
+}
+
+mc_metrics *mc_app_metrics(mc_app *app)
+{
+    return app->numbers.registry;
 }

@@ -13,7 +13,8 @@
  *   mc_app_start(app, &err);
  *
  * Routes: /api/auth, /api/metadata, /api/dynamic (also as /api/data), /api/ws, and /healthz,
- * /readyz, /. Every service it builds can be reached and used by itself, without HTTP.
+ * /readyz, /metrics (for whoever holds metrics_token), /. Every service it builds can be reached
+ * and used by itself, without HTTP.
  *
  * Not here: addons (host.h), flags and signals (cmd/metacore).
  * Threads:  new, add and start from one thread; after start the accessors' objects are thread-safe.
@@ -27,6 +28,7 @@
 #include "metacore/dynamic/dynamic.h"
 #include "metacore/httpx/httpx.h"
 #include "metacore/log/log.h"
+#include "metacore/metrics/metrics.h"
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/permission/permission.h"
 #include "metacore/ws/ws.h"
@@ -78,8 +80,17 @@ typedef struct mc_app_config {
     int64_t token_ttl_s;     /* 0: 86400 */
     uint32_t ws_per_user;    /* sockets; 0: 100, in development 20000 */
     uint32_t ws_per_org;     /* 0: 5000, in development 20000 */
+    int access_sample;       /* of requests that went well one in so many is logged; 0: all,
+                                negative: none; what went wrong is always logged */
     mc_log *log;             /* borrowed; NULL: silent */
     mc_clock clock;
+    mc_str
+        metrics_listen; /* the operator's own listener: /metrics, /healthz, /readyz; empty: none */
+    mc_str metrics_token;    /* at least 16 bytes: whoever brings it as Bearer may read /metrics and
+                                what /readyz found; asked for on both listeners; empty: nobody may
+                                on the main one */
+    uint64_t disk_min_bytes; /* less free space is not ready; 0: 64 MiB */
+    int64_t stuck_ms;        /* a writer that is longer at one commit is not ready; 0: 10000 */
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
 
@@ -99,10 +110,14 @@ MC_API MC_MUST_USE mc_code mc_app_add_model(mc_app *app, const mc_model_def *def
 MC_API MC_MUST_USE mc_code mc_app_add_route(mc_app *app, const mc_http_route *route, mc_err *err);
 
 MC_API MC_MUST_USE mc_code mc_app_start(mc_app *app, mc_err *err);
-/** Stops accepting, finishes open requests for at most timeout_ms (0: 30000). */
+/** From now on /readyz says no, and all is served on: for whoever spreads the load to look away. */
+MC_API void mc_app_drain(mc_app *app);
+/** Drains, stops accepting, finishes open requests for at most timeout_ms (0: 30000). */
 MC_API void mc_app_stop(mc_app *app, int64_t timeout_ms);
 /** The port in use after start. */
 MC_API unsigned mc_app_port(const mc_app *app);
+/** The port of metrics_listen; 0: there is none. */
+MC_API unsigned mc_app_metrics_port(const mc_app *app);
 /** Reads the certificates again. */
 MC_API MC_MUST_USE mc_code mc_app_reload(mc_app *app, mc_err *err);
 
@@ -114,6 +129,8 @@ MC_API mc_dynamic *mc_app_dynamic(mc_app *app);
 MC_API mc_host *mc_app_host(mc_app *app);
 MC_API mc_ws *mc_app_ws(mc_app *app);
 MC_API mc_log *mc_app_log(mc_app *app);
+/** What /metrics shows; families of the host's own are added before start. */
+MC_API mc_metrics *mc_app_metrics(mc_app *app);
 
 MC_END_DECLS
 #endif

@@ -17,6 +17,15 @@
 #include "metacore/security/signature.h"
 #include "metacore/storage/files.h"
 
+#include <stdatomic.h>
+
+/* What the host counts itself. */
+typedef struct mc__app_numbers {
+    mc_metrics *registry;
+    mc_metric *requests, *durations;
+    mc_series *group_jobs, *group_run, *group_commit, *jobs_failed, *commits_failed;
+} mc__app_numbers;
+
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
     mc_app_config config; /* strings are text's */
@@ -26,6 +35,8 @@ struct mc_app {
     mc_signing_keys keys;
     mc_secretbox box;
     bool has_box;
+    mc_secret metrics_token;
+    mc__app_numbers numbers;
     mc_db *db;
     mc_i18n *i18n;
     mc_models *models;
@@ -47,8 +58,11 @@ struct mc_app {
     mc_http_cors cors;
     mc_executor *executor;
     mc_server *server;
+    mc_server *operator_server; /* NULL: none */
     unsigned loops;
     bool is_started;
+    atomic_bool is_draining;
+    int64_t newest_migration;
 };
 
 /* A ctx for work of our own; its arena is the caller's to free. */
@@ -98,6 +112,27 @@ void mc__app_on_session_changed(void *user, mc_uuid user_id, mc_uuid session_id)
 void mc__app_on_tick(void *user, unsigned loop);
 /* As many as the process may have descriptors, less what it needs beside. */
 unsigned mc__app_max_connections(void);
+
+/* app_metrics.c */
+mc_code mc__app_metrics_new(mc_app *app, mc_err *err);
+void mc__app_on_group(void *user, const mc_db_group *group);
+mc_http_route mc__app_metrics_route(mc_app *app);
+
+/* app_ready.c */
+typedef struct mc__app_check {
+    const char *name;
+    const char *trouble; /* NULL: all is well */
+} mc__app_check;
+#define MC__APP_CHECKS 5
+/* Looks at all that must be well; true when it is. conn reads the database. */
+bool mc__app_check_ready(mc_app *app, mc_db_conn *conn, mc__app_check out[MC__APP_CHECKS]);
+/* {"checks":{name: "ok" or the trouble},"status":"ready" or "not ready"} */
+void mc__app_write_checks(mc_buf *out, const mc__app_check checks[MC__APP_CHECKS]);
+mc_code mc__app_mount_health(mc_app *app, mc_err *err);
+
+/* app_operator.c: the listener of metrics_listen, and who else is the operator */
+mc_code mc__app_operator_new(mc_app *app, mc_err *err);
+bool mc__app_has_token(const mc_app *app, mc_str authorization);
 
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);

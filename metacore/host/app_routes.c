@@ -1,33 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/app_internal.h"
 
-/* GET /healthz: the process answers. */
-static mc_code healthz(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
-{
-    (void)req;
-    (void)user;
-    mc_buf_lit(mc_http_ok_begin(res, 200), "{\"status\":\"ok\"}");
-    return mc_http_ok_end(res, MC_STR(""), err);
-}
-
-/* GET /readyz: the database answers. */
-static mc_code readyz(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
-{
-    mc_db_rows rows;
-    bool is_ready;
-    mc_code rc = mc_db_query(mc_http_ctx(req)->conn, MC_STR("SELECT 1"), NULL, 0, &rows, err);
-
-    (void)user;
-    if (rc != MC_OK)
-        return mc_fail(err, MC_UNAVAILABLE, "the database does not answer");
-    is_ready = mc_db_rows_next(&rows);
-    rc = mc_db_rows_finish(&rows, err);
-    if (rc != MC_OK || !is_ready)
-        return mc_fail(err, MC_UNAVAILABLE, "the database does not answer");
-    mc_buf_lit(mc_http_ok_begin(res, 200), "{\"status\":\"ready\"}");
-    return mc_http_ok_end(res, MC_STR(""), err);
-}
-
 /* GET /: for whoever opens the address in a browser. */
 static mc_code front_door(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
@@ -55,28 +28,23 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
 {
     static const mc_http_route pages[] = {
         {.method = "GET",
-         .pattern = "/healthz",
-         .run = MC_HTTP_READ,
-         .flags = MC_HTTP_PUBLIC,
-         .handle = healthz},
-        {.method = "GET",
-         .pattern = "/readyz",
-         .run = MC_HTTP_READ,
-         .flags = MC_HTTP_PUBLIC,
-         .handle = readyz},
-        {.method = "GET",
          .pattern = "/",
          .run = MC_HTTP_READ,
          .flags = MC_HTTP_PUBLIC,
          .handle = front_door},
     };
     mc_http_route admin = mc_admin_route(app);
+    mc_http_route metrics = mc__app_metrics_route(app);
     const mc_http_route *routes;
     size_t count;
     mc_code rc = mount(app, "", pages, MC_LEN(pages), err);
 
     if (rc == MC_OK)
         rc = mount(app, "", &admin, 1, err);
+    if (rc == MC_OK)
+        rc = mount(app, "", &metrics, 1, err);
+    if (rc == MC_OK)
+        rc = mc__app_mount_health(app, err);
     routes = mc_auth_routes(app->auth, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);

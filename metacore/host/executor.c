@@ -16,23 +16,6 @@ static _Thread_local mc_db_conn *worker_conn;
 
 /* ---- the end of a request ---- */
 
-void mc__work_log(const mc__work *w)
-{
-    const mc_message *message = w->req.message;
-    int64_t duration_us = mc_clock_monotonic_us(w->self->config.clock) - w->started_us;
-
-    mc_log_info(w->self->config.log, "request", MC_KV_STR("method", message->method),
-                MC_KV_STR("path", message->path), MC_KV_I64("status", w->res.status),
-                MC_KV_I64("duration", duration_us * 1000), /* nanoseconds, as ever */
-                MC_KV_STR("request_id", w->req.ctx.request_id));
-    if (w->res.stream && w->err.code != MC_OK) /* the client saw it break off */
-        mc_log_warn(w->self->config.log, "request.torn",
-                    MC_KV_STR("request_id", w->req.ctx.request_id), MC_KV_ERR("error", &w->err));
-    if (w->res.status >= 500)
-        mc_log_error(w->self->config.log, "request.failed",
-                     MC_KV_STR("request_id", w->req.ctx.request_id), MC_KV_ERR("error", &w->err));
-}
-
 void mc__work_seal(mc__work *w)
 {
     if (w->self->config.cors)
@@ -45,8 +28,9 @@ static void answer(work *w)
     mc_answer out;
 
     mc__work_seal(w);
-    mc__work_log(w);
     out = mc_http_res_answer(&w->res);
+    w->sent_bytes = w->req.message->is_head ? 0 : out.body.len;
+    mc__work_record(w);
     mc_exchange_answer(w->x, &out);
 }
 
@@ -355,6 +339,7 @@ static void on_request(void *user, mc_exchange *x)
     if (!w) {
         mc_answer out = {.status = 503};
 
+        mc__record_refusal(self, out.status);
         mc_exchange_answer(x, &out);
         return;
     }
@@ -394,6 +379,7 @@ static void refuse_stranger(mc_executor *self, mc_exchange *x, const mc_http_mat
     if (!w || (match->route->flags & (MC_HTTP_PUBLIC | MC_HTTP_LOCAL)))
         return;
     w->self = self;
+    w->started_us = mc_clock_monotonic_us(self->config.clock);
     mc_http_req_init(&w->req, mc_exchange_message(x), mc_exchange_arena(x));
     mc_http_res_init(&w->res, mc_exchange_arena(x));
     w->req.match = *match;
@@ -408,6 +394,8 @@ static void refuse_stranger(mc_executor *self, mc_exchange *x, const mc_http_mat
     mc_http_error(&w->res, &w->req.ctx, &w->err);
     mc__work_seal(w);
     admission->refuse = mc_http_res_answer(&w->res);
+    w->sent_bytes = admission->refuse.body.len;
+    mc__work_record(w);
 }
 
 static void on_head(void *user, mc_exchange *x, mc_admission *admission)
@@ -434,8 +422,7 @@ static void on_refusal(void *user, mc_arena *arena, int status, mc_str message, 
     };
     mc_buf body;
 
-    (void)user;
-    (void)status;
+    mc__record_refusal(user, status);
     mc_buf_init_arena(&body, arena, 0);
     mc_buf_lit(&body, "{\"message\":");
     mc_json_write_str(&body, message);
@@ -515,6 +502,12 @@ void mc_executor_free(mc_executor *self)
 mc_db_conn *mc_executor_loop_conn(mc_executor *self, unsigned loop)
 {
     return self->loop_conns[loop];
+}
+
+void mc_executor_get_stats(mc_executor *self, mc_pool_stats *out_pool, mc_pool_stats *out_long)
+{
+    mc_pool_get_stats(self->pool, out_pool);
+    mc_pool_get_stats(self->long_pool, out_long);
 }
 
 mc_server_handler mc_executor_handler(mc_executor *self)

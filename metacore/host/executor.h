@@ -17,10 +17,12 @@
  */
 
 #include "metacore/auth/auth.h"
+#include "metacore/base/pool.h"
 #include "metacore/db/db.h"
 #include "metacore/httpx/httpx.h"
 #include "metacore/i18n/i18n.h"
 #include "metacore/log/log.h"
+#include "metacore/metrics/metrics.h"
 #include "metacore/server/server.h"
 
 MC_BEGIN_DECLS
@@ -42,6 +44,10 @@ typedef struct mc_executor_config {
     unsigned loops;        /* as the server's */
     unsigned workers;      /* pool threads; 0: two per core */
     unsigned long_workers; /* threads for MC_HTTP_LONG; 0: 24 */
+    mc_metric *requests;   /* counter of method, path and status; NULL: not counted */
+    mc_metric *durations;  /* histogram of method and path, in microseconds; NULL: not counted */
+    int access_sample;     /* of requests that went well one in so many is logged; 0: all,
+                              negative: none */
 } mc_executor_config;
 #define MC_EXECUTOR_CONFIG .struct_size = sizeof(mc_executor_config)
 
@@ -51,6 +57,9 @@ MC_API MC_MUST_USE mc_code mc_executor_new(const mc_executor_config *config, mc_
 MC_API void mc_executor_free(mc_executor *self);
 /** The read-only connection of a loop, for its thread; NULL before it starts. */
 MC_API mc_db_conn *mc_executor_loop_conn(mc_executor *self, unsigned loop);
+/** The pool, and the one for MC_HTTP_LONG. */
+MC_API void mc_executor_get_stats(mc_executor *self, mc_pool_stats *out_pool,
+                                  mc_pool_stats *out_long);
 /** What the server calls; its user is the executor. */
 MC_API mc_server_handler mc_executor_handler(mc_executor *self);
 

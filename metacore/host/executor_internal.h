@@ -41,7 +41,8 @@ typedef struct mc__work {
     mc_http_res res;
     mc_err err;
     int64_t started_us;
-    bool is_identified; /* who, language and prepare are done */
+    uint64_t sent_bytes; /* of the body */
+    bool is_identified;  /* who, language and prepare are done */
     bool is_long_counted;
     mc_idempotency_claim *claim; /* NULL: the request brings no key */
     bool is_replayed;
@@ -54,7 +55,6 @@ typedef struct mc__work {
 /* executor.c */
 /* What every answer carries, last of all. */
 void mc__work_seal(mc__work *w);
-void mc__work_log(const mc__work *w);
 /* Ends the request with res, or with err when rc is not MC_OK. */
 void mc__work_finish(mc__work *w, mc_code rc);
 mc_code mc__work_prepare(mc__work *w);
@@ -70,6 +70,12 @@ mc_code mc__work_claim(mc__work *w);
 mc_code mc__work_handle_once(mc__work *w, mc_http_fn handle);
 /* The same with transactions of their own before and after; on a pool thread. */
 mc_code mc__work_run_once(mc__work *w, mc_http_fn handle);
+
+/* executor_record.c */
+/* Counts the request and logs it, as it was answered. */
+void mc__work_record(const mc__work *w);
+/* Counts an answer that was given before there was a request. */
+void mc__record_refusal(mc_executor *self, int status);
 
 /* executor_language.c: w's error and its fields into the request's language; whether any was. */
 bool mc__work_translate(mc__work *w);

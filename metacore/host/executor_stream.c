@@ -39,8 +39,14 @@ static mc_code outlet_write(void *self, mc_str bytes, mc_err *err)
         rc = open_stream(out, err);
     if (rc == MC_OK && out->held.len > 0)
         rc = mc_stream_write(out->stream, mc_buf_get(&out->held), err);
+    if (rc == MC_OK)
+        out->w->sent_bytes += out->held.len;
     mc_buf_clear(&out->held);
-    return rc == MC_OK ? mc_stream_write(out->stream, bytes, err) : rc;
+    if (rc == MC_OK)
+        rc = mc_stream_write(out->stream, bytes, err);
+    if (rc == MC_OK)
+        out->w->sent_bytes += bytes.len;
+    return rc;
 }
 
 static void answer_held(outlet *out)
@@ -61,7 +67,7 @@ static void answer_head(outlet *out)
         mc__work_finish(out->w, rc);
         return;
     }
-    mc__work_log(out->w);
+    mc__work_record(out->w);
     mc_stream_finish(out->stream);
 }
 
@@ -83,7 +89,7 @@ void mc__work_stream(mc__work *w)
         mc__work_finish(w, rc);
     } else {
         w->err.code = rc;
-        mc__work_log(w);
+        mc__work_record(w);
         if (rc == MC_OK)
             mc_stream_finish(out.stream);
         else
@@ -103,7 +109,7 @@ bool mc__work_push(mc__work *w, mc_code *rc)
         head = mc_http_res_answer(&w->res);
         *rc = mc_exchange_stream(w->x, &head, &push->config, &stream, &w->err);
         if (*rc == MC_OK) {
-            mc__work_log(w); /* before anybody may finish it */
+            mc__work_record(w); /* before anybody may finish it */
             push->opened(push->user, stream);
             return true;
         }

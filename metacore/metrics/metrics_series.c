@@ -169,8 +169,7 @@ static mc_series *make(mc_metric *metric, const mc_str *values, uint64_t hash)
 
     mc_mutex_lock(&metric->mu);
     series = find(metric, values, hash, &at);
-    if (!series && metric->count < metric->series_max &&
-        !is_other(values, metric->label_count)) {
+    if (!series && metric->count < metric->series_max && !is_other(values, metric->label_count)) {
         series = mc__series_new(metric, values, hash);
         if (series) {
             append_locked(metric, series);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The families of /metrics, and who may read them. */
+#include "metacore/host/app_internal.h"
+
+#define US 1000000 /* ticks of a second */
+
+/* ---- what the host counts itself ---- */
+
+static const int64_t http_bounds[] = {5000,   10000,   25000,   50000,   100000,  250000,
+                                      500000, 1000000, 2500000, 5000000, 10000000};
+static const int64_t commit_bounds[] = {100,   250,   500,    1000,   2500,   5000,
+                                        10000, 25000, 100000, 500000, 2500000};
+static const int64_t group_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+
+static mc_code add_http(mc__app_numbers *n, mc_err *err)
+{
+    mc_code rc =
+        mc_metrics_add(n->registry,
+                       &(mc_metric_def){MC_METRIC_DEF, .name = "http_requests_total",
+                                        .help = "Requests by method, route and status as sent.",
+                                        .kind = MC_METRIC_COUNTER,
+                                        .labels = {"method", "path", "status"}, .series_max = 2000},
+                       &n->requests, err);
+
+    if (rc != MC_OK)
+        return rc;
+    return mc_metrics_add(
+        n->registry,
+        &(mc_metric_def){MC_METRIC_DEF, .name = "http_request_duration_seconds",
+                         .help = "From a whole request to its answer, by method and route.",
+                         .kind = MC_METRIC_HISTOGRAM, .labels = {"method", "path"}, .scale = US,
+                         .bounds = http_bounds, .bound_count = MC_LEN(http_bounds)},
+        &n->durations, err);
+}
+
+static mc_code add_plain(mc__app_numbers *n, const mc_metric_def *def, mc_series **out, mc_err *err)
+{
+    mc_metric *metric = NULL;
+    mc_code rc = mc_metrics_add(n->registry, def, &metric, err);
+
+    if (rc == MC_OK)
+        *out = mc_metric_series(metric, NULL);
+    return rc;
+}
+
+static mc_code add_database(mc__app_numbers *n, mc_err *err)
+{
+    const struct {
+        mc_metric_def def;
+        mc_series **out;
+    } families[] = {
+        {{MC_METRIC_DEF, .name = "metacore_db_group_jobs", .help = "Writes of one commit.",
+          .kind = MC_METRIC_HISTOGRAM, .bounds = group_bounds, .bound_count = MC_LEN(group_bounds)},
+         &n->group_jobs},
+        {{MC_METRIC_DEF, .name = "metacore_db_group_seconds",
+          .help = "What the writes of one commit took before it.", .kind = MC_METRIC_HISTOGRAM,
+          .scale = US, .bounds = commit_bounds, .bound_count = MC_LEN(commit_bounds)},
+         &n->group_run},
+        {{MC_METRIC_DEF, .name = "metacore_db_commit_seconds",
+          .help = "What it took to make a group of writes durable.", .kind = MC_METRIC_HISTOGRAM,
+          .scale = US, .bounds = commit_bounds, .bound_count = MC_LEN(commit_bounds)},
+         &n->group_commit},
+        {{MC_METRIC_DEF, .name = "metacore_db_jobs_failed_total",
+          .help = "Writes that were rolled back.", .kind = MC_METRIC_COUNTER},
+         &n->jobs_failed},
+        {{MC_METRIC_DEF, .name = "metacore_db_commits_failed_total",
+          .help = "Commits that failed, with all their writes.", .kind = MC_METRIC_COUNTER},
+         &n->commits_failed},
+    };
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < MC_LEN(families) && rc == MC_OK; i++)
+        rc = add_plain(n, &families[i].def, families[i].out, err);
+    return rc;
+}
+
+void mc__app_on_group(void *user, const mc_db_group *group)
+{
+    mc__app_numbers *n = &((mc_app *)user)->numbers;
+
+    mc_series_observe(n->group_jobs, group->jobs);
+    mc_series_observe(n->group_run, group->run_us);
+    mc_series_observe(n->group_commit, group->commit_us);
+    mc_series_add(n->jobs_failed, group->failed);
+    mc_series_add(n->commits_failed, group->rc != MC_OK);
+}
+
+/* ---- what its parts count ---- */
+
+static void put(mc_metrics_sink *sink, const char *name, mc_metric_kind kind, const char *help,
+                uint64_t value)
+{
+    mc_metrics_family(sink, name, kind, 1, help);
+    mc_metrics_sample(sink, NULL, MC_STR(""), (int64_t)value);
+}
+
+static void gauge(mc_metrics_sink *sink, const char *name, const char *help, uint64_t value)
+{
+    put(sink, name, MC_METRIC_GAUGE, help, value);
+}
+
+static void counter(mc_metrics_sink *sink, const char *name, const char *help, uint64_t value)
+{
+    put(sink, name, MC_METRIC_COUNTER, help, value);
+}
+
+static void collect_database(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_db_stats stats;
+
+    if (!mc_db_get_stats(app->db, &stats))
+        return;
+    gauge(sink, "metacore_db_queue_depth", "Writes that wait for the writer.", stats.queued);
+    gauge(sink, "metacore_db_queue_max", "Writes that may wait.", stats.queue_max);
+    counter(sink, "metacore_db_refused_total", "Writes that found the queue full.",
+            stats.refused_total);
+    mc_metrics_family(sink, "metacore_db_statements_total", MC_METRIC_COUNTER, 1,
+                      "Statements by whether the connection had them prepared.");
+    mc_metrics_sample(sink, "cache", MC_STR("hit"), (int64_t)stats.statements_found);
+    mc_metrics_sample(sink, "cache", MC_STR("miss"), (int64_t)stats.statements_made);
+    counter(sink, "metacore_db_checkpoints_total", "Checkpoints of the write-ahead log.",
+            stats.checkpoints_total);
+    gauge(sink, "metacore_db_wal_pages", "Pages in the write-ahead log.", stats.wal_pages);
+    gauge(sink, "metacore_db_readers", "Connections for reading.", stats.readers);
+    mc_metrics_family(sink, "metacore_db_writer_busy_seconds", MC_METRIC_GAUGE, US,
+                      "How long the writer has been at what it does now; 0: it waits.");
+    mc_metrics_sample(sink, NULL, MC_STR(""),
+                      stats.busy_since_us > 0
+                          ? mc_clock_monotonic_us((mc_clock){NULL, NULL}) - stats.busy_since_us
+                          : 0);
+}
+
+static void collect_pools(mc_metrics_sink *sink, void *user)
+{
+    static const mc_str names[] = {MC_STR_INIT("workers"), MC_STR_INIT("long")};
+    mc_app *app = user;
+    mc_pool_stats stats[2];
+
+    if (!app->executor)
+        return;
+    mc_executor_get_stats(app->executor, &stats[0], &stats[1]);
+    mc_metrics_family(sink, "metacore_pool_threads", MC_METRIC_GAUGE, 1, "Threads of a pool.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], stats[i].threads);
+    mc_metrics_family(sink, "metacore_pool_running", MC_METRIC_GAUGE, 1, "Jobs that run.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], stats[i].running);
+    mc_metrics_family(sink, "metacore_pool_queued", MC_METRIC_GAUGE, 1, "Jobs that wait.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], stats[i].queued);
+    mc_metrics_family(sink, "metacore_pool_queue_max", MC_METRIC_GAUGE, 1, "Jobs that may wait.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], stats[i].queue_max);
+    mc_metrics_family(sink, "metacore_pool_done_total", MC_METRIC_COUNTER, 1, "Jobs that ran.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], (int64_t)stats[i].done_total);
+    mc_metrics_family(sink, "metacore_pool_refused_total", MC_METRIC_COUNTER, 1,
+                      "Jobs that found the queue full.");
+    for (size_t i = 0; i < MC_LEN(stats); i++)
+        mc_metrics_sample(sink, "pool", names[i], (int64_t)stats[i].refused_total);
+}
+
+static void collect_server(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_server_stats stats;
+
+    if (!app->server)
+        return;
+    mc_server_get_stats(app->server, &stats);
+    gauge(sink, "metacore_connections_open", "Connections.", stats.connections_open);
+    counter(sink, "metacore_connections_total", "Connections that were accepted.",
+            stats.connections_total);
+    counter(sink, "metacore_server_requests_total", "Whole requests.", stats.requests_total);
+    counter(sink, "metacore_server_refused_total", "Requests that were refused unread.",
+            stats.refused_total);
+    counter(sink, "metacore_received_bytes_total", "Bytes received, TLS not included.",
+            stats.bytes_in);
+    counter(sink, "metacore_sent_bytes_total", "Bytes sent, TLS not included.", stats.bytes_out);
+    gauge(sink, "metacore_sockets_open", "WebSockets, as the server counts them.",
+          stats.sockets_open);
+    gauge(sink, "metacore_streams_open", "Answers that are being written piece by piece.",
+          stats.streams_open);
+}
+
+static void collect_ws(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_ws_stats stats;
+
+    if (!app->ws)
+        return;
+    mc_ws_get_stats(app->ws, &stats);
+    gauge(sink, "ws_connections", "WebSockets that follow something or may.", stats.sockets);
+    counter(sink, "metacore_ws_messages_total", "Messages that were sent or published.",
+            stats.messages);
+    counter(sink, "metacore_ws_lost_total", "Messages that found no room, by loop.", stats.lost);
+}
+
+static void collect_build(mc_metrics_sink *sink, void *user)
+{
+    (void)user;
+    mc_metrics_family(sink, "metacore_build_info", MC_METRIC_GAUGE, 1, "Always 1.");
+    mc_metrics_sample(sink, "version", MC_STR(MC_VERSION), 1);
+}
+
+mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
+{
+    static const mc_metrics_fn collectors[] = {collect_database, collect_pools, collect_server,
+                                               collect_ws,       collect_build, mc_metrics_process};
+    mc__app_numbers *n = &app->numbers;
+    mc_code rc = mc_metrics_new(&n->registry, err);
+
+    if (rc == MC_OK)
+        rc = add_http(n, err);
+    if (rc == MC_OK)
+        rc = add_database(n, err);
+    for (size_t i = 0; i < MC_LEN(collectors) && rc == MC_OK; i++)
+        rc = mc_metrics_collect(n->registry, collectors[i], app, err);
+    return rc;
+}
+
+/* ---- GET /metrics ---- */
+
+static mc_code show(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
+{
+    mc_app *app = user;
+
+    if (!req->is_local && !mc__app_has_token(app, mc_http_header(req, MC_STR("authorization"))))
+        return mc_fail(err, MC_UNAUTHENTICATED, "the metrics token is wanted");
+    res->status = 200;
+    mc_http_content_type(res, MC_STR(MC_METRICS_CONTENT_TYPE));
+    mc_http_res_header(res, MC_STR("Cache-Control"), MC_STR("no-store"));
+    return mc_metrics_write(app->numbers.registry, &res->body, err);
+}
+
+/* Without a token to ask for, the main listener has no such route. */
+mc_http_route mc__app_metrics_route(mc_app *app)
+{
+    bool is_served = mc_secret_get(&app->metrics_token).len > 0;
+
+    return (mc_http_route){.method = "GET",
+                           .pattern = "/metrics",
+                           .run = MC_HTTP_POOL,
+                           .flags = is_served ? MC_HTTP_PUBLIC : MC_HTTP_LOCAL,
+                           .handle = show,
+                           .user = app};
+}

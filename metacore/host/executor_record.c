@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept of a request that was answered: its numbers and its line in the log. */
+#include "metacore/host/executor_internal.h"
+
+#define KVS_MAX 12
+
+/* Words of our own, for a method is what the client likes to write. */
+static mc_str method_label(mc_str method)
+{
+    static const mc_str known[] = {
+        MC_STR_INIT("GET"),    MC_STR_INIT("POST"), MC_STR_INIT("PUT"),    MC_STR_INIT("PATCH"),
+        MC_STR_INIT("DELETE"), MC_STR_INIT("HEAD"), MC_STR_INIT("OPTIONS")};
+
+    for (size_t i = 0; i < MC_LEN(known); i++) {
+        if (mc_str_eq(method, known[i]))
+            return known[i];
+    }
+    return MC_STR("other");
+}
+
+static void count(mc_executor *self, mc_str method, mc_str path, int status, int64_t duration_us)
+{
+    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10)};
+    mc_str values[] = {method, path, mc_str_of(digits, sizeof(digits))};
+
+    if (self->config.requests)
+        mc_series_add(mc_metric_series(self->config.requests, values), 1);
+    if (self->config.durations && duration_us >= 0)
+        mc_series_observe(mc_metric_series(self->config.durations, values), duration_us);
+}
+
+/* Paths that no route has are one series, whatever a stranger asks for. */
+static mc_str path_label(const mc__work *w)
+{
+    return w->req.match.route ? w->req.match.pattern : MC_STR("other");
+}
+
+/* A request in so many, each thread for itself: cheap, and even enough. */
+static bool is_sampled(int one_in)
+{
+    static _Thread_local unsigned seen;
+
+    return one_in == 0 || (one_in > 0 && seen++ % (unsigned)one_in == 0);
+}
+
+static void log_access(const mc__work *w, int64_t duration_us)
+{
+    const mc_message *message = w->req.message;
+    const mc_ctx *ctx = &w->req.ctx;
+    mc_kv kvs[KVS_MAX];
+    size_t n = 0;
+
+    kvs[n++] = MC_KV_STR("method", message->method);
+    kvs[n++] = MC_KV_STR("path", message->path);
+    kvs[n++] = MC_KV_STR("route", path_label(w));
+    kvs[n++] = MC_KV_I64("status", w->res.status);
+    kvs[n++] = MC_KV_I64("bytes", w->sent_bytes);
+    kvs[n++] = MC_KV_I64("duration", duration_us * 1000); /* nanoseconds, as ever */
+    kvs[n++] = MC_KV_STR("request_id", ctx->request_id);
+    if (!mc_uuid_is_nil(ctx->who.user_id))
+        kvs[n++] = MC_KV_UUID("user_id", ctx->who.user_id);
+    if (!mc_uuid_is_nil(ctx->who.org_id))
+        kvs[n++] = MC_KV_UUID("org_id", ctx->who.org_id);
+    mc_log_write(w->self->config.log, MC_LOG_INFO, "request", kvs, n);
+}
+
+void mc__work_record(const mc__work *w)
+{
+    mc_executor *self = w->self;
+    mc_log *log = self->config.log;
+    int64_t duration_us = mc_clock_monotonic_us(self->config.clock) - w->started_us;
+
+    count(self, method_label(w->req.message->method), path_label(w), w->res.status, duration_us);
+    if (mc_log_is_on(log, MC_LOG_INFO) &&
+        (w->res.status >= 400 || is_sampled(self->config.access_sample)))
+        log_access(w, duration_us);
+    if (w->res.stream && w->err.code != MC_OK) /* the client saw it break off */
+        mc_log_warn(log, "request.torn", MC_KV_STR("request_id", w->req.ctx.request_id),
+                    MC_KV_ERR("error", &w->err));
+    if (w->res.status >= 500)
+        mc_log_error(log, "request.failed", MC_KV_STR("request_id", w->req.ctx.request_id),
+                     MC_KV_ERR("error", &w->err));
+}
+
+void mc__record_refusal(mc_executor *self, int status)
+{
+    count(self, MC_STR("other"), MC_STR("other"), status, -1);
+}
