@@ -41,11 +41,23 @@ typedef struct mc_field_error {
     mc_str message; /* a sentence for people */
 } mc_field_error;
 
+#define MC_TRACE_SAMPLED 1
+
+/** Which call of whom this belongs to (obs/trace.h). All zero: none. */
+typedef struct mc_trace {
+    unsigned char trace_id[16];
+    unsigned char span_id[8];   /* this piece of work's */
+    unsigned char parent_id[8]; /* the caller's; zero: the trace begins here */
+    unsigned char flags;        /* MC_TRACE_SAMPLED: somebody keeps it */
+    mc_str state;               /* the caller's tracestate, to be passed on */
+} mc_trace;
+
 typedef struct mc_ctx {
     mc_arena *arena;
     struct mc_db_conn *conn; /* the session this runs on; bound by whoever runs it; may be NULL */
     mc_principal who;
     mc_str request_id;
+    mc_trace trace;
     mc_str lang;                  /* a supported language tag, "" before negotiation */
     mc_time now;                  /* the request's one idea of now */
     int64_t deadline_us;          /* monotonic; 0: none */
