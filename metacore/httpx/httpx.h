@@ -137,6 +137,9 @@ MC_API mc_str mc_http_header(const mc_http_req *req, mc_str name);
  * 1..MC_HTTP_REQUEST_ID_MAX characters of [A-Za-z0-9._-], else a new UUID. Never empty.
  */
 MC_API mc_str mc_http_request_id(mc_http_req *req);
+/** Fills ctx.trace: the caller's traceparent and tracestate when they are good, else a trace that
+ *  begins here, and a span of ours in it. Stays empty without random bytes. */
+MC_API void mc_http_trace(mc_http_req *req);
 
 /** Who asks. Errors: UNAUTHENTICATED "httpx: user context not found". */
 MC_API MC_MUST_USE mc_code mc_http_user_id(const mc_http_req *req, mc_uuid *out, mc_err *err);

@@ -181,3 +181,45 @@ MC_TEST("the last header of a name counts")
     MC_EXPECT_Z(mc_http_header(&f.req, MC_STR("accept")), "");
     fake_close(&f);
 }
+
+#define PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+static const struct {
+    const char *name, *first, *second, *state;
+    bool goes_on;
+    const char *passed_on;
+} traces[] = {
+    {"a caller's trace goes on", PARENT, NULL, NULL, true, ""},
+    {"with its state", PARENT, NULL, "a=1, b=2", true, "a=1,b=2"},
+    {"a bad state is dropped alone", PARENT, NULL, "a=1, a=2", true, ""},
+    {"a bad trace is dropped with its state", "00-x", NULL, "a=1", false, ""},
+    {"two parents are none", PARENT, PARENT, "a=1", false, ""},
+    {"a state alone means nothing", NULL, NULL, "a=1", false, ""},
+    {"without any a trace begins", NULL, NULL, NULL, false, ""},
+};
+
+MC_TEST("a request goes on in its caller's trace, or begins one")
+{
+    for (size_t i = 0; i < MC_LEN(traces); i++) {
+        const mc_trace *trace;
+        fake f;
+
+        MC_CASE(traces[i].name);
+        fake_open(&f, "GET", "/", "");
+        if (traces[i].first)
+            fake_header(&f, "traceparent", traces[i].first);
+        if (traces[i].second)
+            fake_header(&f, "traceparent", traces[i].second);
+        if (traces[i].state)
+            fake_header(&f, "tracestate", traces[i].state);
+        mc_http_trace(&f.req);
+        trace = &f.req.ctx.trace;
+        MC_EXPECT_EQ(memcmp(trace->trace_id, "\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6", 8) == 0,
+                     traces[i].goes_on);
+        MC_EXPECT_EQ(trace->flags, traces[i].goes_on);
+        MC_EXPECT(trace->trace_id[0] || trace->trace_id[1] || trace->trace_id[2]);
+        MC_EXPECT(trace->span_id[0] != 0);
+        MC_EXPECT_Z(trace->state, traces[i].passed_on);
+        fake_close(&f);
+    }
+}

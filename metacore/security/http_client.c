@@ -4,6 +4,7 @@
 #include "metacore/base/buf.h"
 #include "metacore/base/sync.h"
 #include "metacore/base/time.h"
+#include "metacore/obs/trace.h"
 #include "metacore/security/egress.h"
 #include "metacore/security/url.h"
 
@@ -136,6 +137,20 @@ static mc_code add_header(mc_arena *arena, struct curl_slist **list, mc_http_pai
     return MC_OK;
 }
 
+static mc_code add_trace(mc_arena *arena, struct curl_slist **list, const mc_trace *trace,
+                         mc_err *err)
+{
+    char parent[MC_TRACE_PARENT_LEN];
+    mc_code rc;
+
+    mc_trace_format(trace, parent);
+    rc = add_header(arena, list,
+                    (mc_http_pair){MC_STR("traceparent"), mc_str_of(parent, sizeof(parent))}, err);
+    if (rc == MC_OK && trace->state.len > 0)
+        rc = add_header(arena, list, (mc_http_pair){MC_STR("tracestate"), trace->state}, err);
+    return rc;
+}
+
 static mc_code make_headers(mc_arena *arena, const mc_http_call *call, struct curl_slist **out,
                             mc_err *err)
 {
@@ -146,6 +161,8 @@ static mc_code make_headers(mc_arena *arena, const mc_http_call *call, struct cu
         return mc_fail(err, MC_NO_MEMORY, "http: headers");
     for (size_t i = 0; i < call->header_count && rc == MC_OK; i++)
         rc = add_header(arena, out, call->headers[i], err);
+    if (rc == MC_OK && call->trace && mc_trace_is_set(call->trace))
+        rc = add_trace(arena, out, call->trace, err);
     return rc;
 }
 

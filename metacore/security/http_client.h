@@ -15,6 +15,7 @@
  */
 
 #include "metacore/base/arena.h"
+#include "metacore/base/ctx.h"
 #include "metacore/base/err.h"
 #include "metacore/base/str.h"
 
@@ -47,6 +48,7 @@ typedef struct mc_http_call {
     mc_str body;
     int64_t timeout_ms;    /* 0: the client's */
     size_t max_body_bytes; /* 0: the client's */
+    const mc_trace *trace; /* passed on as traceparent and tracestate; NULL or empty: none */
 } mc_http_call;
 
 typedef struct mc_http_reply {

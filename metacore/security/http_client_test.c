@@ -25,6 +25,13 @@ static mc_str shown(const mc_message *m, mc_arena *a)
                          MC_FMT(mc_message_header(m, MC_STR("user-agent"), NULL)), MC_FMT(m->body));
 }
 
+static mc_str shown_trace(const mc_message *m, mc_arena *a)
+{
+    return mc_str_printf(a, "%.*s state=%.*s",
+                         MC_FMT(mc_message_header(m, MC_STR("traceparent"), NULL)),
+                         MC_FMT(mc_message_header(m, MC_STR("tracestate"), NULL)));
+}
+
 static void on_request(void *user, mc_exchange *x)
 {
     static mc_header to_elsewhere[] = {
@@ -38,6 +45,8 @@ static void on_request(void *user, mc_exchange *x)
         mc_exchange_answer(x, &(mc_answer){.status = 302,
                                            .headers = to_elsewhere,
                                            .header_count = MC_LEN(to_elsewhere)});
+    else if (mc_str_eq(m->path, MC_STR("/trace")))
+        answer_text(x, 200, shown_trace(m, mc_exchange_arena(x)));
     else if (mc_str_eq(m->path, MC_STR("/never")))
         atomic_store(&unanswered, x); /* by the test, once it has waited in vain */
     else if (mc_str_eq(m->path, MC_STR("/big")))
@@ -113,6 +122,24 @@ MC_TEST("a request arrives as it was given, and its answer comes back")
     MC_EXPECT_EQ(reply.status, 200);
     MC_EXPECT_Z(reply.body, "PATCH /echo?q=%20 x=1 agent=probe/1 body={\"a\":1}");
     MC_EXPECT(!reply.is_truncated);
+}
+
+MC_TEST("a trace is passed on: ours is the parent, the state as it came")
+{
+    mc_trace trace = {
+        .trace_id = {1}, .span_id = {2}, .parent_id = {3}, .flags = 1, .state = MC_STR("a=1,b=2")};
+    mc_http_call call = {.trace = &trace};
+    mc_http_reply reply;
+    mc_err err;
+
+    MC_REQUIRE(setup());
+    call.url = url("127.0.0.1", "/trace");
+    MC_REQUIRE_OK(mc_http_client_call(client, arena, &call, &reply, &err), &err);
+    MC_EXPECT_Z(reply.body,
+                "00-01000000000000000000000000000000-0200000000000000-01 state=a=1,b=2");
+    trace = (mc_trace){0};
+    MC_REQUIRE_OK(mc_http_client_call(client, arena, &call, &reply, &err), &err);
+    MC_EXPECT_Z(reply.body, " state=");
 }
 
 MC_TEST("a redirect is the answer, never followed")
