@@ -7,6 +7,8 @@
 #include "metacore/base/json.h"
 #include "metacore/host/admin.h"
 
+#include <stdlib.h>
+
 #define ADDONS_MAX 64
 #define ORIGINS_MAX 64
 /* A command beside no server signs nothing: the app wants a secret all the same. */
@@ -30,6 +32,23 @@ static mc_code split(const command *self, mc_setting id, size_t max, const mc_st
     }
     *out = items;
     *out_count = count;
+    return MC_OK;
+}
+
+static mc_code read_ratio(const mc_settings *settings, double *out_untold, mc_err *err)
+{
+    mc_str text = settings_str(settings, SETTING_TRACE_RATIO);
+    char room[32] = "", *end = room;
+    double ratio = -1;
+
+    if (text.len > 0 && text.len < sizeof(room)) {
+        memcpy(room, text.ptr, text.len);
+        room[text.len] = '\0';
+        ratio = strtod(room, &end);
+    }
+    if (*end || !(ratio >= 0 && ratio <= 1))
+        return mc_fail(err, MC_INVALID, "trace-ratio: want a number from 0 to 1");
+    *out_untold = 1 - ratio;
     return MC_OK;
 }
 
@@ -71,10 +90,16 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .metrics_token = settings_str(settings, SETTING_METRICS_TOKEN),
         .access_sample = sample ? (int)sample : -1,
         .disk_min_bytes = disk_min_mb ? disk_min_mb << 20 : 1,
+        .otlp_endpoint = settings_str(settings, SETTING_OTLP_ENDPOINT),
+        .otlp_headers = settings_str(settings, SETTING_OTLP_HEADERS),
+        .service_name = settings_str(settings, SETTING_SERVICE_NAME),
         .log = log,
     };
     if (!out->marketplace_keys.ptr)
         return mc_fail(err, MC_NO_MEMORY, "settings");
+    rc = read_ratio(settings, &out->trace_untold, err);
+    if (rc != MC_OK)
+        return rc;
     rc = split(self, SETTING_ADDONS, ADDONS_MAX, &out->addons, &out->addon_count, err);
     if (rc == MC_OK)
         rc = split(self, SETTING_CORS_ORIGINS, ORIGINS_MAX, &out->cors_origins,

@@ -92,6 +92,17 @@ static const setting_spec specs[SETTING_COUNT] = {
                                "empty: nobody on the main address"},
     [SETTING_DISK_MIN_MB] = {"disk-min-mb", "METACORE_DISK_MIN_MB", "64", VALUE_NUMBER, NULL, false,
                              "with less free space the server is not ready"},
+    [SETTING_OTLP_ENDPOINT] = {"otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", "", VALUE_TEXT, NULL,
+                               false,
+                               "collector of OpenTelemetry spans (OTLP/HTTP, JSON), without "
+                               "/v1/traces; empty: none"},
+    [SETTING_OTLP_HEADERS] = {"otlp-headers", "OTEL_EXPORTER_OTLP_HEADERS", "", VALUE_TEXT, NULL,
+                              true, "key=value sent to it, separated by commas"},
+    [SETTING_SERVICE_NAME] = {"service-name", "OTEL_SERVICE_NAME", "metacore", VALUE_TEXT, NULL,
+                              false, "this server's name in spans"},
+    [SETTING_TRACE_RATIO] = {"trace-ratio", "OTEL_TRACES_SAMPLER_ARG", "1", VALUE_TEXT, NULL, false,
+                             "of traces that begin here so much is told, 0 to 1; others as their "
+                             "callers say"},
     [SETTING_DRAIN_SECONDS] = {"drain-seconds", "METACORE_DRAIN_SECONDS", "0", VALUE_NUMBER, NULL,
                                false, "between /readyz saying no and the end of accepting"},
 };

@@ -56,7 +56,8 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
     mc_app_config *own = &app->config;
     mc_str *const texts[] = {&own->metrics_listen, &own->catalog_dir,  &own->navigation,
                              &own->data_dir,       &own->database_url, &own->listen,
-                             &own->tls_cert_file,  &own->tls_key_file};
+                             &own->tls_cert_file,  &own->tls_key_file, &own->otlp_endpoint,
+                             &own->service_name};
 
     *own = *config;
     app->text = mc_arena_new(0);
@@ -294,6 +295,8 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_metrics_new(app, err);
     if (rc == MC_OK)
+        rc = mc__app_spans_new(app, config, err);
+    if (rc == MC_OK)
         rc = open_database(app, err);
     if (rc == MC_OK)
         rc = migrate(app, err);
@@ -339,6 +342,7 @@ void mc_app_free(mc_app *app)
     mc_server_free(app->server);
     mc_ws_free(app->ws);             /* its sockets went with the server */
     mc_eventlog_free(app->eventlog); /* and its streams */
+    mc__app_spans_free(app);
     mc_metrics_free(app->numbers.registry);
     mc_secret_deinit(&app->jwt_secret);
     mc_secretbox_deinit(&app->box);
@@ -417,7 +421,8 @@ static mc_code build_executor(mc_app *app, mc_err *err)
             .router = app->router, .cors = app->cors.origins.count ? &app->cors : NULL,
             .log = app->config.log, .clock = app->config.clock, .loops = app->loops,
             .workers = app->config.workers, .requests = app->numbers.requests,
-            .durations = app->numbers.durations, .access_sample = app->config.access_sample},
+            .durations = app->numbers.durations, .access_sample = app->config.access_sample,
+            .spans = mc__app_spans(app), .trace_untold = app->config.trace_untold},
         &app->executor, err);
 }
 

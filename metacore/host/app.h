@@ -91,6 +91,11 @@ typedef struct mc_app_config {
                                 on the main one */
     uint64_t disk_min_bytes; /* less free space is not ready; 0: 64 MiB */
     int64_t stuck_ms;        /* a writer that is longer at one commit is not ready; 0: 10000 */
+    mc_str otlp_endpoint;    /* where OTLP/HTTP collectors are, without /v1/traces; may be a private
+                                address; empty: nobody is told of spans */
+    mc_str otlp_headers;     /* key=value,… sent with them, values percent-encoded; a secret */
+    mc_str service_name;     /* of the spans; empty: metacore */
+    double trace_untold;     /* of traces that begin here so much is not told, 0 to 1 */
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
 

@@ -12,7 +12,9 @@
 #include "metacore/metadata/metadata.h"
 #include "metacore/navigation/navigation.h"
 #include "metacore/notifications/notifications.h"
+#include "metacore/obs/span_exporter.h"
 #include "metacore/options/options.h"
+#include "metacore/security/http_client.h"
 #include "metacore/security/secretbox.h"
 #include "metacore/security/signature.h"
 #include "metacore/storage/files.h"
@@ -25,6 +27,8 @@ typedef struct mc__app_numbers {
     mc_metric *requests, *durations;
     mc_series *group_jobs, *group_run, *group_commit, *jobs_failed, *commits_failed;
 } mc__app_numbers;
+
+typedef struct mc__app_collector mc__app_collector; /* app_spans.c */
 
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
@@ -58,7 +62,8 @@ struct mc_app {
     mc_http_cors cors;
     mc_executor *executor;
     mc_server *server;
-    mc_server *operator_server; /* NULL: none */
+    mc_server *operator_server;   /* NULL: none */
+    mc__app_collector *collector; /* NULL: nobody is told of spans */
     unsigned loops;
     bool is_started;
     atomic_bool is_draining;
@@ -133,6 +138,12 @@ mc_code mc__app_mount_health(mc_app *app, mc_err *err);
 /* app_operator.c: the listener of metrics_listen, and who else is the operator */
 mc_code mc__app_operator_new(mc_app *app, mc_err *err);
 bool mc__app_has_token(const mc_app *app, mc_str authorization);
+
+/* app_spans.c */
+mc_code mc__app_spans_new(mc_app *app, const mc_app_config *config, mc_err *err);
+/* Sends what waits. */
+void mc__app_spans_free(mc_app *app);
+mc_span_exporter *mc__app_spans(const mc_app *app);
 
 /* app_routes.c */
 mc_code mc__app_mount(mc_app *app, mc_err *err);

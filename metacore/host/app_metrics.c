@@ -198,6 +198,21 @@ static void collect_ws(mc_metrics_sink *sink, void *user)
     counter(sink, "metacore_ws_lost_total", "Messages that found no room, by loop.", stats.lost);
 }
 
+static void collect_spans(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_span_stats stats;
+
+    if (!mc__app_spans(app))
+        return;
+    mc_span_exporter_get_stats(mc__app_spans(app), &stats);
+    gauge(sink, "metacore_spans_queued", "Spans that wait for the collector.", stats.queued);
+    counter(sink, "metacore_spans_exported_total", "Spans that the collector took.",
+            stats.exported_total);
+    counter(sink, "metacore_spans_dropped_total", "Spans that found no room or no collector.",
+            stats.dropped_total);
+}
+
 static void collect_build(mc_metrics_sink *sink, void *user)
 {
     (void)user;
@@ -207,8 +222,9 @@ static void collect_build(mc_metrics_sink *sink, void *user)
 
 mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
 {
-    static const mc_metrics_fn collectors[] = {collect_database, collect_pools, collect_server,
-                                               collect_ws,       collect_build, mc_metrics_process};
+    static const mc_metrics_fn collectors[] = {collect_database,  collect_pools, collect_server,
+                                               collect_ws,        collect_spans, collect_build,
+                                               mc_metrics_process};
     mc__app_numbers *n = &app->numbers;
     mc_code rc = mc_metrics_new(&n->registry, err);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/executor_internal.h"
 
+#include "metacore/obs/trace.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -328,6 +330,26 @@ static void refuse_path(work *w)
     answer(w);
 }
 
+/* By its own traces' ids, so that all who ask decide alike. */
+static bool is_told(const mc_executor *self, const mc_trace *trace)
+{
+    uint32_t chance;
+
+    memcpy(&chance, trace->trace_id + sizeof(trace->trace_id) - sizeof(chance), sizeof(chance));
+    return (double)chance >= self->config.trace_untold * ((double)UINT32_MAX + 1);
+}
+
+/* The request's id and its place in a trace. Whether a trace is kept is decided where it begins. */
+static void name_request(work *w)
+{
+    mc_trace *trace = &w->req.ctx.trace;
+
+    (void)mc_http_request_id(&w->req); /* also kept in the ctx */
+    mc_http_trace(&w->req);
+    if (w->self->config.spans && !mc_trace_has_parent(trace) && is_told(w->self, trace))
+        trace->flags |= MC_TRACE_SAMPLED;
+}
+
 static void on_request(void *user, mc_exchange *x)
 {
     mc_executor *self = user;
@@ -351,7 +373,7 @@ static void on_request(void *user, mc_exchange *x)
     mc_http_res_init(&w->res, arena);
     w->req.is_local = mc_exchange_is_local(x);
     w->req.ctx.now = mc_clock_now(self->config.clock);
-    (void)mc_http_request_id(&w->req); /* also kept in the ctx */
+    name_request(w);
 
     if (self->config.cors && mc_http_cors_preflight(self->config.cors, &w->req, &w->res)) {
         answer(w);
@@ -385,7 +407,7 @@ static void refuse_stranger(mc_executor *self, mc_exchange *x, const mc_http_mat
     w->req.match = *match;
     w->req.ctx.now = mc_clock_now(self->config.clock);
     w->req.ctx.conn = conn;
-    (void)mc_http_request_id(&w->req); /* also kept in the ctx */
+    name_request(w);
     mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
     rc = identify(w);
     mc_db_conn_set_budget(conn, 0);

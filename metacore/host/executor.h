@@ -23,6 +23,7 @@
 #include "metacore/i18n/i18n.h"
 #include "metacore/log/log.h"
 #include "metacore/metrics/metrics.h"
+#include "metacore/obs/span_exporter.h"
 #include "metacore/server/server.h"
 
 MC_BEGIN_DECLS
@@ -41,13 +42,15 @@ typedef struct mc_executor_config {
     const mc_http_cors *cors; /* NULL: none */
     mc_log *log;              /* NULL: silent */
     mc_clock clock;
-    unsigned loops;        /* as the server's */
-    unsigned workers;      /* pool threads; 0: two per core */
-    unsigned long_workers; /* threads for MC_HTTP_LONG; 0: 24 */
-    mc_metric *requests;   /* counter of method, path and status; NULL: not counted */
-    mc_metric *durations;  /* histogram of method and path, in microseconds; NULL: not counted */
-    int access_sample;     /* of requests that went well one in so many is logged; 0: all,
-                              negative: none */
+    unsigned loops;          /* as the server's */
+    unsigned workers;        /* pool threads; 0: two per core */
+    unsigned long_workers;   /* threads for MC_HTTP_LONG; 0: 24 */
+    mc_metric *requests;     /* counter of method, path and status; NULL: not counted */
+    mc_metric *durations;    /* histogram of method and path, in microseconds; NULL: not counted */
+    int access_sample;       /* of requests that went well one in so many is logged; 0: all,
+                                negative: none */
+    mc_span_exporter *spans; /* told of what was served; NULL: nobody is */
+    double trace_untold;     /* of traces that begin here so much is not told, 0 to 1 */
 } mc_executor_config;
 #define MC_EXECUTOR_CONFIG .struct_size = sizeof(mc_executor_config)
 

@@ -2,6 +2,8 @@
 /* What is kept of a request that was answered: its numbers and its line in the log. */
 #include "metacore/host/executor_internal.h"
 
+#include "metacore/obs/trace.h"
+
 #define KVS_MAX 12
 
 /* Words of our own, for a method is what the client likes to write. */
@@ -48,6 +50,7 @@ static void log_access(const mc__work *w, int64_t duration_us)
 {
     const mc_message *message = w->req.message;
     const mc_ctx *ctx = &w->req.ctx;
+    char trace_id[32];
     mc_kv kvs[KVS_MAX];
     size_t n = 0;
 
@@ -58,11 +61,36 @@ static void log_access(const mc__work *w, int64_t duration_us)
     kvs[n++] = MC_KV_I64("bytes", w->sent_bytes);
     kvs[n++] = MC_KV_I64("duration", duration_us * 1000); /* nanoseconds, as ever */
     kvs[n++] = MC_KV_STR("request_id", ctx->request_id);
+    if (mc_trace_is_set(&ctx->trace)) {
+        mc_trace_hex(ctx->trace.trace_id, sizeof(ctx->trace.trace_id), trace_id);
+        kvs[n++] = MC_KV_STR("trace_id", mc_str_of(trace_id, sizeof(trace_id)));
+    }
     if (!mc_uuid_is_nil(ctx->who.user_id))
         kvs[n++] = MC_KV_UUID("user_id", ctx->who.user_id);
     if (!mc_uuid_is_nil(ctx->who.org_id))
         kvs[n++] = MC_KV_UUID("org_id", ctx->who.org_id);
     mc_log_write(w->self->config.log, MC_LOG_INFO, "request", kvs, n);
+}
+
+static void tell(const mc__work *w, int64_t duration_us)
+{
+    const mc_ctx *ctx = &w->req.ctx;
+    const mc_message *message = w->req.message;
+    mc_str method = method_label(message->method);
+
+    mc_span_exporter_add(
+        w->self->config.spans,
+        &(mc_span){.trace = &ctx->trace,
+                   .started_at = ctx->now,
+                   .duration_us = duration_us,
+                   .method = mc_str_eq(method, message->method) ? method : MC_STR(""),
+                   .route = w->req.match.pattern,
+                   .path = message->path,
+                   .scheme = message->is_tls ? MC_STR("https") : MC_STR("http"),
+                   .status = w->res.status,
+                   .request_id = ctx->request_id,
+                   .user_id = ctx->who.user_id,
+                   .org_id = ctx->who.org_id});
 }
 
 void mc__work_record(const mc__work *w)
@@ -75,6 +103,8 @@ void mc__work_record(const mc__work *w)
     if (mc_log_is_on(log, MC_LOG_INFO) &&
         (w->res.status >= 400 || is_sampled(self->config.access_sample)))
         log_access(w, duration_us);
+    if (self->config.spans && (w->req.ctx.trace.flags & MC_TRACE_SAMPLED))
+        tell(w, duration_us);
     if (w->res.stream && w->err.code != MC_OK) /* the client saw it break off */
         mc_log_warn(log, "request.torn", MC_KV_STR("request_id", w->req.ctx.request_id),
                     MC_KV_ERR("error", &w->err));

@@ -67,6 +67,11 @@ bool mc_trace_is_set(const mc_trace *trace)
     return !is_zero(trace->trace_id, sizeof(trace->trace_id));
 }
 
+bool mc_trace_has_parent(const mc_trace *trace)
+{
+    return !is_zero(trace->parent_id, sizeof(trace->parent_id));
+}
+
 bool mc_trace_enter(mc_trace *trace)
 {
     mc_uuid ids[2]; /* of random bytes; bits that tell their kind do no harm */

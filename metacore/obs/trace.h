@@ -37,6 +37,8 @@ MC_API bool mc_trace_state_parse(mc_arena *arena, const mc_str *values, size_t c
 
 /** Whether there is one at all. */
 MC_API bool mc_trace_is_set(const mc_trace *trace);
+/** Whether it began elsewhere. */
+MC_API bool mc_trace_has_parent(const mc_trace *trace);
 /** A span of ours in it; a new trace, not sampled, when there is none. False only without random
  *  bytes; then trace is as it was. */
 MC_API bool mc_trace_enter(mc_trace *trace);
