@@ -4,14 +4,17 @@
 #include "mc_test.h"
 #include "mc_ws_client.h"
 
-#include "metacore/base/str.h"
+#include "metacore/base/arena.h"
+#include "metacore/base/json.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -423,4 +426,154 @@ MC_TEST("while it drains a server is not ready and serves on; a second signal en
     MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
     MC_EXPECT_EQ(mc_client_sign_in(&client, "owner@example.com", "metacore-demo"), 200);
     stop(&process, &client);
+}
+
+/* ---- what others make of it ---- */
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == ':';
+}
+
+/* Past what is between a bracket at at and its end. */
+static size_t skip(mc_str expr, size_t at, char end)
+{
+    return mc_str_find_char(expr, at, end) + 1;
+}
+
+/* Whether the scrape has a family of that name; of histograms, what is written of them. */
+static bool has_family(const mc_client *client, mc_str name)
+{
+    static const char *const suffixes[] = {"", "_bucket", "_sum", "_count"};
+
+    for (size_t i = 0; i < MC_LEN(suffixes); i++) {
+        mc_str base = mc_str_slice(name, 0, name.len - strlen(suffixes[i]));
+        char line[256];
+
+        if (!mc_str_ends_with(name, mc_z(suffixes[i])))
+            continue;
+        (void)snprintf(line, sizeof(line), "# TYPE %.*s %s", MC_FMT(base), i ? "histogram" : "");
+        if (mc_str_find(client->body, mc_z(line)) < client->body.len)
+            return true;
+    }
+    return false;
+}
+
+/* Each word of expr that is neither a function nor a label is a metric that exists; how many. */
+static int check_expr(const mc_client *client, mc_str expr)
+{
+    int found = 0;
+
+    for (size_t at = 0; at < expr.len;) {
+        size_t from = at;
+        mc_str word;
+
+        if (expr.ptr[at] == '{' || expr.ptr[at] == '[') {
+            at = skip(expr, at, expr.ptr[at] == '{' ? '}' : ']');
+            continue;
+        }
+        while (at < expr.len && is_name_char(expr.ptr[at]))
+            at++;
+        word = mc_str_slice(expr, from, at);
+        if (word.len == 0) {
+            at++;
+        } else if (mc_str_eq(word, MC_STR("by"))) {
+            at = skip(expr, at, ')');
+        } else if (!(word.ptr[0] >= '0' && word.ptr[0] <= '9') &&
+                   !(at < expr.len &&
+                     (expr.ptr[at] == '(' ||
+                      mc_str_starts_with(mc_str_slice(expr, at, expr.len), MC_STR(" by"))))) {
+            MC_CASE(expr.ptr);
+            MC_EXPECT(has_family(client, word));
+            found++;
+        }
+    }
+    return found;
+}
+
+static int check_targets(const mc_client *client, const mc_json *panel, mc_arena *arena)
+{
+    const mc_json *targets = mc_json_find(panel, MC_STR("targets"));
+    int found = 0;
+
+    for (size_t i = 0; targets && i < targets->as.array.count; i++) {
+        const mc_json *expr = mc_json_find(targets->as.array.items[i], MC_STR("expr"));
+
+        MC_EXPECT(expr && expr->kind == MC_JSON_STRING);
+        if (expr && expr->kind == MC_JSON_STRING)
+            found += check_expr(client, mc_z(mc_str_z(arena, expr->as.string)));
+    }
+    return found;
+}
+
+MC_TEST("the dashboard shows only what there is")
+{
+    static char text[1 << 18];
+    mc_arena *arena = mc_arena_new(0);
+    FILE *file = fopen(MC_TEST_DASHBOARD, "rbe");
+    const mc_json *root = NULL, *panels;
+    mc_process process;
+    mc_client client;
+    int found = 0;
+    mc_err err;
+
+    MC_REQUIRE(file != NULL);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file); /* read only */
+    MC_REQUIRE_OK(mc_json_parse(arena, mc_z(text), NULL, &root, &err), &err);
+    MC_REQUIRE(start(&process, &client,
+                     (const char *const[]){"--dev", "--metrics-token", TOKEN, "--otlp-endpoint",
+                                           "http://127.0.0.1:1", NULL}));
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
+    MC_EXPECT_EQ(scrape(&client), 200);
+    MC_EXPECT(!has_family(&client, MC_STR("http_requests")));
+    panels = mc_json_find(root, MC_STR("panels"));
+    MC_REQUIRE(panels != NULL);
+    for (size_t i = 0; i < panels->as.array.count; i++)
+        found += check_targets(&client, panels->as.array.items[i], arena);
+    MC_CASE(NULL);
+    MC_EXPECT(found >= 40);
+    stop(&process, &client);
+    mc_arena_free(arena);
+}
+
+/* The exit status of promtool with path as its input; 127: there is none. */
+static int promtool(const char *path)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int in = open(path, O_RDONLY | O_CLOEXEC);
+
+        (void)dup2(in, 0);
+        execlp("promtool", "promtool", "check", "metrics", (char *)NULL);
+        _exit(127);
+    }
+    (void)waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+MC_TEST("Prometheus's own parser has nothing to say about /metrics")
+{
+    mc_process process;
+    mc_client client;
+    char path[256];
+    FILE *file;
+    int status;
+
+    MC_REQUIRE(start(&process, &client, watched));
+    MC_EXPECT_EQ(mc_client_call(&client, "GET", "/healthz", NULL), 200);
+    MC_EXPECT_EQ(scrape(&client), 200);
+    (void)snprintf(path, sizeof(path), "%s/scrape.txt", mc_test_dir());
+    file = fopen(path, "wbe");
+    MC_REQUIRE(file != NULL);
+    MC_EXPECT_EQ(fwrite(client.body.ptr, 1, client.body.len, file), client.body.len);
+    MC_EXPECT_EQ(fclose(file), 0);
+    status = promtool(path);
+    stop(&process, &client);
+    if (status == 127)
+        MC_SKIP("promtool (Debian's prometheus) is not installed");
+    MC_EXPECT_EQ(status, 0);
 }
