@@ -126,6 +126,10 @@ static void *exporter_main(void *user)
             is_taken = send_batch(self);
         mc_mutex_lock(&self->mu);
         *(is_taken ? &self->exported : &self->dropped) += count;
+        if (self->is_stopping && !is_taken) { /* the others would only make the end later */
+            self->dropped += self->count;
+            self->count = 0;
+        }
         mc_mutex_unlock(&self->mu);
     }
     return NULL;

@@ -63,7 +63,7 @@ typedef struct mc_span {
 
 MC_API MC_MUST_USE mc_code mc_span_exporter_new(const mc_span_exporter_config *config,
                                                 mc_span_exporter **out, mc_err *err);
-/** Sends what waits, each batch once, and ends. */
+/** Sends what waits, and ends: with the first batch that is not taken, the rest is dropped. */
 MC_API void mc_span_exporter_free(mc_span_exporter *self);
 
 MC_API void mc_span_exporter_add(mc_span_exporter *self, const mc_span *span);

@@ -186,20 +186,42 @@ MC_TEST("a collector that hangs costs spans, counted, and never the one who adds
     collector_deinit(&to);
 }
 
-MC_TEST("what waits at the end is still sent, once")
-{
-    mc_span span = span_of(200);
-    mc_span_exporter *self;
-    collector to;
+static const struct {
+    const char *name;
+    int refuse_first, calls;
+} ends[] = {
+    {"what waits at the end is still sent", 0, 3},
+    {"until a batch is not taken", 99, 1},
+};
 
-    collector_init(&to);
-    to.refuse_first = 99;
-    to.fate = MC_SPANS_LATER;
-    self = start(&to, (mc_span_exporter_config){.backoff_ms = 30000, .batch_max = 1});
-    MC_REQUIRE(self != NULL);
-    for (int i = 0; i < 3; i++)
-        mc_span_exporter_add(self, &span);
-    mc_span_exporter_free(self);
-    MC_EXPECT(atomic_load(&to.calls) >= 3);
-    collector_deinit(&to);
+MC_TEST("the end waits for a collector that takes, and for no other")
+{
+    for (size_t i = 0; i < MC_LEN(ends); i++) {
+        mc_span span = span_of(200);
+        mc_span_exporter *self = NULL;
+        collector to;
+        mc_err err;
+
+        MC_CASE(ends[i].name);
+        collector_init(&to);
+        to.refuse_first = ends[i].refuse_first;
+        to.fate = MC_SPANS_LATER;
+        MC_REQUIRE_OK(mc_span_exporter_new(
+                          &(mc_span_exporter_config){MC_SPAN_EXPORTER_CONFIG, .send = take,
+                                                     .user = &to, .batch_max = 8, .queue_max = 24,
+                                                     .interval_ms = 600000, .backoff_ms = 600000},
+                          &self, &err),
+                      &err);
+        mc_mutex_lock(&to.gate);
+        for (int k = 0; k < 8; k++)
+            mc_span_exporter_add(self, &span);
+        while (atomic_load(&to.calls) == 0)
+            ; /* until it hangs with the first batch */
+        for (int k = 0; k < 16; k++)
+            mc_span_exporter_add(self, &span);
+        mc_mutex_unlock(&to.gate);
+        mc_span_exporter_free(self);
+        MC_EXPECT_EQ(atomic_load(&to.calls), ends[i].calls);
+        collector_deinit(&to);
+    }
 }
