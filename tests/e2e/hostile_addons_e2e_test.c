@@ -213,7 +213,7 @@ static const struct {
     const char *sql, *message;
 } migrations[] = {
     {"COPY t FROM PROGRAM 'id'", "copy_stmt"},
-    {"COPY t TO '/tmp/x'", "copy_stmt"},
+    {"COPY t TO '/var/x'", "copy_stmt"},
     {"COPY (SELECT * FROM users) TO STDOUT", "copy_stmt"},
     {"SET ROLE postgres", "line 1"},
     {"SET SESSION AUTHORIZATION postgres", "line 1"},
@@ -271,7 +271,7 @@ static const struct {
     {"CREATE TABLE sqlite_t (a int)", "is no name"},
     {"CREATE TABLE \"t.u\" (a int)", "is no name"},
     {"CREATE TABLE \"t\"\"; DROP TABLE users; --\" (a int)", "is no name"},
-    {"ATTACH DATABASE '/tmp/x' AS y", "line 1"},
+    {"ATTACH DATABASE '/var/x' AS y", "line 1"},
     {"PRAGMA writable_schema = 1", "line 1"},
     /* quoting and comments hide nothing */
     {"CREATE TABLE t (a text DEFAULT $$'; --$$);\nGRANT ALL ON t TO x", "line 2"},

@@ -1,0 +1,2 @@
+COMMENT ON TABLE t IS $a$ $b$ $a$;
+GRANT ALL ON t TO x -- $b$

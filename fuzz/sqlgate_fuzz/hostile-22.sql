@@ -1,0 +1,1 @@
+CREATE TABLE metacore.public.t (id uuid)

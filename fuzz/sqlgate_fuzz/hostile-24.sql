@@ -1,0 +1,1 @@
+CREATE TABLE t (a text DEFAULT (SELECT password_hash FROM users))

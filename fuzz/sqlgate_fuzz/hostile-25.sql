@@ -1,0 +1,1 @@
+UPDATE addon_tickets.tickets SET subject = 'x'

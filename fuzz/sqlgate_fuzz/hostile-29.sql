@@ -1,0 +1,1 @@
+CREATE TABLE t (a uuid REFERENCES addon_tickets.tickets (id))

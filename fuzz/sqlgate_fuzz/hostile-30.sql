@@ -1,0 +1,3 @@
+-- DROP
+;;;
+;GRANT ALL ON t TO x

@@ -1,0 +1,2 @@
+CREATE TABLE t (a text DEFAULT '\');
+GRANT ALL ON t TO x; --')

@@ -1,0 +1,1 @@
+CREATE TABLE t (a int GENERATED ALWAYS AS (random()) STORED)

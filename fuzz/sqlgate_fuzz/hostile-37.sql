@@ -1,0 +1,1 @@
+INSERT INTO nowhere (a) VALUES (1)

@@ -1,0 +1,2 @@
+/* /* nested */ GRANT */
+GRANT ALL ON t TO x

