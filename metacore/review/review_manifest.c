@@ -210,30 +210,30 @@ static void check_isolation(mc__reviewer *r)
 }
 
 /* A modal of a host's page is called "<key>.<action>". */
-static void check_modals(mc__reviewer *r)
+static void check_action(mc__reviewer *r, mc_str model, size_t k, const mc_json *action)
+{
+    mc_str modal = mc__text(action, "modal"), key = mc__text(action, "key");
+    mc_str path = mc__review_path(r, "manifest.actions[\"%.*s\"][%zu]", MC_FMT(model), k);
+    mc_str want = mc_str_printf(r->arena, "%.*s.%.*s", MC_FMT(r->manifest->key), MC_FMT(key));
+
+    if (modal.len && !mc_str_eq(modal, want))
+        mc__review_warn(r, path, "a modal is found by the addon's and the action's key",
+                        "%.*s.modal: \"%.*s\" should be \"%.*s\"", MC_FMT(path), MC_FMT(modal),
+                        MC_FMT(want));
+    if (!find_model(r->manifest, model))
+        mc__review_warn(r, path, "an action belongs to a model_key of this manifest",
+                        "%.*s: there is no model \"%.*s\" here", MC_FMT(path), MC_FMT(model));
+}
+
+static void check_actions(mc__reviewer *r)
 {
     const mc_json *actions = r->manifest->actions;
 
     for (size_t i = 0; actions && i < actions->as.object.count; i++) {
         const mc_json_member *member = &actions->as.object.members[i];
 
-        for (size_t k = 0; k < mc__items(member->value); k++) {
-            const mc_json *action = mc__item(member->value, k);
-            mc_str modal = mc__text(action, "modal"), key = mc__text(action, "key");
-            mc_str path =
-                mc__review_path(r, "manifest.actions[\"%.*s\"][%zu]", MC_FMT(member->key), k);
-            mc_str want =
-                mc_str_printf(r->arena, "%.*s.%.*s", MC_FMT(r->manifest->key), MC_FMT(key));
-
-            if (modal.len && !mc_str_eq(modal, want))
-                mc__review_warn(r, path, "a modal is found by the addon's and the action's key",
-                                "%.*s.modal: \"%.*s\" should be \"%.*s\"", MC_FMT(path),
-                                MC_FMT(modal), MC_FMT(want));
-            if (!find_model(r->manifest, member->key))
-                mc__review_warn(r, path, "an action belongs to a model_key of this manifest",
-                                "%.*s: there is no model \"%.*s\" here", MC_FMT(path),
-                                MC_FMT(member->key));
-        }
+        for (size_t k = 0; k < mc__items(member->value); k++)
+            check_action(r, member->key, k, mc__item(member->value, k));
     }
 }
 
@@ -262,5 +262,5 @@ void mc__review_manifest(mc__reviewer *r, mc_str kernel_version)
     check_unique(r, "settings", "key");
     check_unique(r, "tools", "id");
     check_tools(r);
-    check_modals(r);
+    check_actions(r);
 }

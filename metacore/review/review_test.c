@@ -137,6 +137,11 @@ static const struct {
      "{" HEAD ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/x.wasm\"}}",
      {{"backend/x.wasm", "MZ"}},
      {"error backend/x.wasm:0 : "}},
+    {"actions of no model, and modals that nobody finds",
+     "{" HEAD "," MODEL ",\"actions\":{\"demo_items\":[{\"key\":\"close\",\"name\":\"C\",\"label\":"
+     "\"C\",\"modal\":\"close\"}],\"nothing\":[{\"key\":\"a\",\"name\":\"A\",\"label\":\"A\"}]}}",
+     {{0}},
+     {"\"close\" should be \"demo.close\"", "there is no model \"nothing\" here"}},
     {"wrong types, all of them, and keys that nobody knows",
      "{\"key\":7,\"name\":\"D\",\"events\":{},\"modls\":[]}",
      {{0}},
