@@ -241,6 +241,33 @@ MC_TEST("signatures of both kinds verify in hexadecimal and base64, and nothing 
     MC_EXPECT_HAS(mc_z(out), "of 64 bytes");
 }
 
+MC_TEST("what an author signs is what a server takes that trusts the author alone")
+{
+    static char key[80];
+    const char *const args[] = {"--dev", "--log-level", "error", "--marketplace-pubkey", key, NULL};
+    const char *dir = mc_test_dir();
+    mc_process process;
+
+    MC_EXPECT_EQ(RUN("addon", "keygen", "--out", in(dir, "me"), "--json"), 0);
+    (void)snprintf(key, sizeof(key), "%.64s", strstr(out, ":\"") + 2);
+    MC_EXPECT_EQ(RUN("addon", "keygen", "--out", in(dir, "you")), 0);
+    MC_EXPECT_EQ(RUN("addon", "init", "demo", in(dir, "demo")), 0);
+    MC_EXPECT_EQ(RUN("addon", "build", in(dir, "demo"), "-o", in(dir, "f.tar.gz"), "--sign",
+                     in(dir, "you.pem")),
+                 0);
+    MC_REQUIRE(mc_process_start(&process, mc_test_dir(), args));
+    MC_CASE("a stranger's signature");
+    MC_EXPECT_EQ(
+        RUN("addon", "install", in(dir, "f.tar.gz"), "--org", "Demo", "--data", process.data), 1);
+    MC_EXPECT_HAS(mc_z(out), "does not verify under any trusted key");
+    MC_CASE("the author's");
+    MC_EXPECT_EQ(RUN("addon", "sign", in(dir, "f.tar.gz"), "--key", in(dir, "me.pem")), 0);
+    MC_EXPECT_EQ(
+        RUN("addon", "install", in(dir, "f.tar.gz"), "--org", "Demo", "--data", process.data), 0);
+    MC_EXPECT_HAS(mc_z(out), "installed demo 0.1.0");
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
 /* ---- what an administrator sees ---- */
 
 MC_TEST("inspecting shows what is agreed to, and drives no terminal")
