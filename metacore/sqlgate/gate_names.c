@@ -83,12 +83,18 @@ mc_code mc__gate_target(mc__gate *g, const PgQuery__RangeVar *relation, mc_buf *
                         mc_str *out_name)
 {
     mc_code rc = mc__gate_relation(g, relation, out, out_name);
+    mc_err why;
 
+    if (rc != MC_OK)
+        return rc;
+    g->table = *out_name;
+    if (!g->config->make_table || is_known(g, *out_name))
+        return MC_OK;
+    rc = g->config->make_table(g->config->make_table_user, *out_name, &why);
     if (rc == MC_OK)
-        g->table = *out_name;
-    if (rc == MC_OK && g->config->make_table && !is_known(g, *out_name))
-        rc = g->config->make_table(g->config->make_table_user, *out_name, g->err);
-    return rc;
+        return MC_OK;
+    return rc == MC_NOT_FOUND ? mc__gate_refuse(g, "%s", why.msg)
+                              : mc_fail(g->err, rc, "%s", why.msg);
 }
 
 /* ---- tables ---- */

@@ -47,7 +47,8 @@ typedef struct mc_sqlgate_config {
     /** Whether a table that an earlier migration made has a column; NULL: none has. */
     bool (*has_column)(void *user, mc_str table, mc_str column);
     void *has_column_user;
-    /** Optional. Makes a table that a statement names and no migration has made, if it can. */
+    /** Optional. Makes a table that a statement names and no migration has made, if it can.
+     *  NOT_FOUND refuses the statement, by its line. */
     mc_code (*make_table)(void *user, mc_str table, mc_err *err);
     void *make_table_user;
     /**

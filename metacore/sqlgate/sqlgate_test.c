@@ -550,6 +550,29 @@ MC_TEST("who checks is told of every statement that is refused, and gets the oth
     mc_arena_free(arena);
 }
 
+static mc_code no_such_table(void *user, mc_str table, mc_err *err)
+{
+    (void)user;
+    return mc_fail(err, MC_NOT_FOUND, "%.*s is nowhere", MC_FMT(table));
+}
+
+MC_TEST("a table that nobody can make refuses the statement that needs it, by its line")
+{
+    mc_arena *arena = mc_arena_new(0);
+    mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k"),
+                                .make_table = no_such_table};
+    mc_strs statements;
+    mc_err err;
+
+    MC_EXPECT_EQ(mc_sqlgate_migration(&config, arena,
+                                      MC_STR("CREATE TABLE t (a int);\nINSERT INTO t (a) VALUES "
+                                             "(1);\nINSERT INTO u (a) VALUES (1)"),
+                                      &statements, &err),
+                 MC_FORBIDDEN);
+    MC_EXPECT_Z(mc_z(err.msg), "migration: line 3: u is nowhere");
+    mc_arena_free(arena);
+}
+
 /* ---- size and depth ---- */
 
 static mc_code translate_repeated(const char *before, const char *part, int times,
