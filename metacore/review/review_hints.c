@@ -5,6 +5,7 @@
 static const struct {
     const char *said, *hint;
 } hints[] = {
+    {"is unknown and ignored", "correct it or take it out: no kernel reads it"},
     {"is the kernel's own: ", "choose another key, as \"<addon>_<name>\""},
     {"version is longer than", "three numbers and a short word, as \"1.0.0-beta.1\""},
     {"want text", "in double quotes"},
@@ -60,6 +61,15 @@ static const struct {
     {"not allowed when type=", "only a wasm trigger has that"},
     {"frontend.format: unknown", "federation or script"},
     {"is longer than 40 bytes", "names of schemas are bounded: choose a shorter key"},
+    {"is not the addon's", "leave the schema out: a table of this addon needs none, and others are "
+                           "out of reach"},
+    {"no migration before makes it", "CREATE TABLE it first, in this file or one of a lower name"},
+    {"syntax error", "the statement before may lack its semicolon; the dialect is PostgreSQL's"},
+    {"is no name of a", "letters of other cases and other signs are not kept by every store"},
+    {"which the kernel needs", "every table keeps id, organization_id and the times"},
+    {"its version stands twice", "number the files: 0001_init.sql, 0002_more.sql"},
+    {"its version, the name", "as 0002_more.sql"},
+    {"the text is not UTF-8", "save the file as UTF-8"},
     {"invalid JSON", "a JSON text in UTF-8, without comments and trailing commas"},
     {"apiVersion", "this kernel reads manifests of version 2: \"key\", \"name\" and \"version\" at "
                    "the top"},

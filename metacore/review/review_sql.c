@@ -20,6 +20,7 @@ typedef struct migrations {
     part *parts; /* by version */
     size_t count;
     const part *only; /* one file at a time: all of them are too much at once */
+    bool has_refused;
 } migrations;
 
 /* ---- what manifests make ---- */
@@ -45,6 +46,17 @@ static bool declares(void *user, mc_str table, mc_str column)
         }
     }
     return false;
+}
+
+/* Of a bundle with another finding nobody can say which tables there would be. */
+static mc_code find_table(void *user, mc_str table, mc_err *err)
+{
+    const migrations *self = user;
+
+    return self->has_refused
+               ? MC_OK
+               : mc_fail(err, MC_NOT_FOUND,
+                         "table %.*s: no migration before makes it, and no model", MC_FMT(table));
 }
 
 /* ---- findings ---- */
@@ -83,6 +95,12 @@ static void add(migrations *self, const part *p, unsigned line, mc_str what)
     mc_finding finding = {
         .file = mc_str_copy(self->r->arena, p->file->name), .line = line, .message = what};
 
+    self->has_refused = true;
+    finding.hint = mc__review_hint(what);
+    if (finding.hint.len == 0)
+        finding.hint =
+            MC_STR("migrations make and change the addon's own tables and their rows, in "
+                   "PostgreSQL's dialect, and do nothing else");
     mc__review_add(self->r, finding);
 }
 
@@ -116,6 +134,8 @@ static mc_code gate(migrations *self, mc_str sql, mc_arena *scratch, bool tells,
     if (tells) {
         config.on_refused = on_refused;
         config.on_refused_user = self;
+        config.make_table = self->only ? NULL : find_table; /* alone, a file does not know */
+        config.make_table_user = self;
     }
     return mc_sqlgate_migration(&config, scratch, sql, &statements, err);
 }

@@ -125,6 +125,12 @@ static const struct {
      {{"migrations/0001_a.sql", "CREATE TABLE a (id uuid);\nCREATE TABEL b ();"},
       {"migrations/0002_b.sql", "\n\nGRANT ALL ON a TO x"}},
      {"error migrations/0001_a.sql:2 : syntax error", "error migrations/0002_b.sql:3 "}},
+    {"a table that nobody makes",
+     "{" HEAD "," MODEL "}",
+     {{"migrations/0001_a.sql",
+       "INSERT INTO items (title) VALUES ('x');\nINSERT INTO nowhere (a) VALUES (1);"}},
+     {"error migrations/0001_a.sql:2 : table nowhere: no migration before makes it",
+      "CREATE TABLE it first"}},
     {"the same version in two folders",
      "{" HEAD "," MODEL "}",
      {{"migrations/a/0001.sql", ""}, {"migrations/b/0001.sql", ""}},
@@ -159,6 +165,7 @@ MC_TEST("what is wrong is told by file and place, with a way out")
 
         MC_CASE(cases[i].name);
         text = told(arena, cases[i].manifest, cases[i].files);
+        MC_EXPECT(mc_str_find(text, MC_STR("| \n")) == text.len); /* each has a way out */
         for (size_t k = 0; k < MC_LEN(cases[i].has) && cases[i].has[k]; k++)
             MC_EXPECT_HAS(text, cases[i].has[k]);
         mc_arena_free(arena);
