@@ -40,6 +40,7 @@ static const struct {
     {"must be a dotted identifier", "a validator's name, not an expression"},
     {"duplicate name", "rename one of the two relations"},
     {"unknown kind", "one_to_many, many_to_many or belongs_to"},
+    {"invalid name", "a lower-case letter, then up to 62 lower-case letters, digits and _"},
     {"invalid through", "the key of the model on the other side"},
     {"invalid foreign_key", "the column that points to the other side, as \"ticket_id\""},
     {"invalid references", "the column that is pointed to; leave it out for id"},
