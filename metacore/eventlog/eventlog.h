@@ -39,8 +39,9 @@ MC_BEGIN_DECLS
 #define MC_EVENTLOG_FILTERS_MAX 32              /* types of one query; its tags: as above */
 #define MC_EVENTLOG_LIMIT 50
 #define MC_EVENTLOG_LIMIT_MAX 200
-#define MC_EVENTLOG_WINDOW 5000 /* events that one query looks at, however few its filters let by  \
-                                 */
+#define MC_EVENTLOG_WINDOW                                                                         \
+    5000 /* events that one query looks at, however few its filters let by                         \
+          */
 #define MC_EVENTLOG_LISTENERS_MAX 8
 #define MC_EVENTLOG_STREAMS_MAX 20000
 
@@ -176,7 +177,8 @@ MC_API void mc_event_write(const mc_event *event, mc_buf *out);
 
 /**
  * Deletes up to max of org's events older than before, in ctx->conn's transaction. Never one whose
- * predecessor stays; numbers are not given again.
+ * predecessor stays, nor one that a cursor in outbox_cursors stands before; numbers are not given
+ * again.
  */
 MC_API MC_MUST_USE mc_code mc_eventlog_prune(mc_eventlog *self, mc_ctx *ctx, mc_uuid org_id,
                                              mc_time before, int64_t max, int64_t *out_deleted,

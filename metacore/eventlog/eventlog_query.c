@@ -235,12 +235,12 @@ static mc_code find_last_old(mc_ctx *ctx, mc_uuid org_id, mc_time before, const 
 {
     mc_db_value args[] = {mc_db_uuid(org_id), mc_db_int(numbers->oldest), mc_db_int(max)};
     mc_db_rows rows;
-    mc_code rc = mc_db_query(
-        ctx->conn,
-        MC_STR("SELECT sequence_num, created_at FROM eventlog_events WHERE "
-               "organization_id = $1 AND sequence_num >= $2 ORDER BY sequence_num LIMIT "
-               "$3"),
-        args, MC_LEN(args), &rows, err);
+    mc_code rc = mc_db_query(ctx->conn,
+                             MC_STR("SELECT sequence_num, created_at FROM eventlog_events WHERE "
+                                    "organization_id = $1 AND sequence_num >= $2 AND NOT EXISTS "
+                                    "(SELECT 1 FROM outbox_cursors WHERE organization_id = $1 AND "
+                                    "sequence < sequence_num) ORDER BY sequence_num LIMIT $3"),
+                             args, MC_LEN(args), &rows, err);
 
     *out = 0;
     if (rc != MC_OK)

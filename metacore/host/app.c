@@ -261,6 +261,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_eventlog_new(app, err);
     if (rc == MC_OK)
+        rc = mc__app_outbox_new(app, err);
+    if (rc == MC_OK)
         rc = build_dynamic(app, err);
     if (rc == MC_OK)
         rc = build_options(app, err);
@@ -321,6 +323,7 @@ void mc_app_free(mc_app *app)
     if (!app)
         return;
     mc_app_stop(app, 0);
+    mc_outbox_stop(app->outbox);
     mc_eventlog_stop(app->eventlog);
     mc_server_free(app->operator_server); /* it reads all the others */
     /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
@@ -340,7 +343,8 @@ void mc_app_free(mc_app *app)
     mc_models_free(app->models);
     mc_i18n_free(app->i18n);
     mc_server_free(app->server);
-    mc_ws_free(app->ws);             /* its sockets went with the server */
+    mc_ws_free(app->ws); /* its sockets went with the server */
+    mc_outbox_free(app->outbox);
     mc_eventlog_free(app->eventlog); /* and its streams */
     mc__app_spans_free(app);
     mc_metrics_free(app->numbers.registry);
@@ -464,6 +468,8 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_operator_new(app, err);
     if (rc == MC_OK)
+        rc = mc__app_outbox_start(app, err);
+    if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;
     if (rc == MC_OK && app->operator_server)
@@ -482,6 +488,7 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
     if (app->is_started) {
         mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
+        mc_outbox_stop(app->outbox); /* what is not done now is in the database */
     }
     app->is_started = false;
     if (app->operator_server) /* last, so that the end can be watched */
@@ -539,6 +546,16 @@ mc_host *mc_app_host(mc_app *app)
 mc_ws *mc_app_ws(mc_app *app)
 {
     return app->ws;
+}
+
+mc_outbox *mc_app_outbox(mc_app *app)
+{
+    return app->outbox;
+}
+
+mc_eventlog *mc_app_eventlog(mc_app *app)
+{
+    return app->eventlog;
 }
 
 mc_log *mc_app_log(mc_app *app)

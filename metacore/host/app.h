@@ -26,10 +26,12 @@
 #include "metacore/base/time.h"
 #include "metacore/db/db.h"
 #include "metacore/dynamic/dynamic.h"
+#include "metacore/eventlog/eventlog.h"
 #include "metacore/httpx/httpx.h"
 #include "metacore/log/log.h"
 #include "metacore/metrics/metrics.h"
 #include "metacore/modelbase/modelbase.h"
+#include "metacore/outbox/outbox.h"
 #include "metacore/permission/permission.h"
 #include "metacore/ws/ws.h"
 
@@ -132,6 +134,9 @@ MC_API mc_permission *mc_app_permission(mc_app *app);
 MC_API mc_models *mc_app_models(mc_app *app);
 MC_API mc_dynamic *mc_app_dynamic(mc_app *app);
 MC_API mc_host *mc_app_host(mc_app *app);
+/** Consumers and kinds are added to it between new and start. */
+MC_API mc_outbox *mc_app_outbox(mc_app *app);
+MC_API mc_eventlog *mc_app_eventlog(mc_app *app);
 MC_API mc_ws *mc_app_ws(mc_app *app);
 MC_API mc_log *mc_app_log(mc_app *app);
 /** What /metrics shows; families of the host's own are added before start. */

@@ -14,6 +14,7 @@
 #include "metacore/notifications/notifications.h"
 #include "metacore/obs/span_exporter.h"
 #include "metacore/options/options.h"
+#include "metacore/outbox/outbox.h"
 #include "metacore/security/http_client.h"
 #include "metacore/security/secretbox.h"
 #include "metacore/security/signature.h"
@@ -49,6 +50,7 @@ struct mc_app {
     mc_auth *auth;
     mc_metadata *metadata;
     mc_eventlog *eventlog;
+    mc_outbox *outbox;
     uint64_t seen_permissions; /* the first loop's: the version that streams were checked against */
     mc_dynamic *dynamic;
     mc_options *options;
@@ -98,6 +100,9 @@ mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
 
 /* app_events.c: what is written, logged with it */
 mc_code mc__app_eventlog_new(mc_app *app, mc_err *err);
+/* The outbox with the kernel's own kinds of jobs. */
+mc_code mc__app_outbox_new(mc_app *app, mc_err *err);
+mc_code mc__app_outbox_start(mc_app *app, mc_err *err);
 void mc__app_events_tick(mc_app *app);
 mc_code mc__app_on_write(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err);
 mc_code mc__app_wants_before(void *user, mc_ctx *ctx, const mc_model *model,
