@@ -35,29 +35,30 @@ static mc_code tell_later(mc_eventlog *self, mc_ctx *ctx, mc_err *err)
 
 /* ---- the row ---- */
 
-/* The counter's row is locked until the transaction ends: numbers are committed in their order. */
-static mc_code next_sequence(mc_ctx *ctx, int64_t *out, mc_err *err)
+static mc_code exec_org(mc_ctx *ctx, mc_str sql, int64_t *out_changed, mc_err *err)
 {
     mc_db_value org = mc_db_uuid(ctx->who.org_id);
-    int64_t sequence = 0;
-    mc_db_rows rows;
-    mc_code rc = mc_db_query(
-        ctx->conn,
-        MC_STR("INSERT INTO eventlog_counters (organization_id, last_sequence) VALUES ($1, 1) ON "
-               "CONFLICT (organization_id) DO UPDATE SET last_sequence = "
-               "eventlog_counters.last_sequence + 1 RETURNING last_sequence"),
-        &org, 1, &rows, err);
 
-    if (rc != MC_OK)
+    return mc_db_exec(ctx->conn, sql, &org, 1, out_changed, err);
+}
+
+/* The counter's row is locked until the transaction ends: numbers are committed in their order.
+ * Nothing is returned, which would cost as much as the update: the event's own row reads it. */
+static mc_code raise_counter(mc_ctx *ctx, mc_err *err)
+{
+    int64_t changed = 0;
+    mc_code rc = exec_org(ctx,
+                          MC_STR("UPDATE eventlog_counters SET last_sequence = last_sequence + 1 "
+                                 "WHERE organization_id = $1"),
+                          &changed, err);
+
+    if (rc != MC_OK || changed > 0)
         return rc;
-    while (mc_db_rows_next(&rows))
-        sequence = mc_db_col_int(&rows, 0);
-    rc = mc_db_rows_finish(&rows, err);
-    if (rc == MC_OK && sequence <= 0)
-        rc = mc_fail(err, MC_INTERNAL, "eventlog: no number was given");
-    if (rc == MC_OK)
-        *out = sequence;
-    return rc;
+    return exec_org(ctx,
+                    MC_STR("INSERT INTO eventlog_counters (organization_id, last_sequence) VALUES "
+                           "($1, 1) ON CONFLICT (organization_id) DO UPDATE SET last_sequence = "
+                           "eventlog_counters.last_sequence + 1"),
+                    NULL, err);
 }
 
 static mc_db_value json_or_null(mc_str text)
@@ -78,32 +79,31 @@ static mc_code insert(mc_eventlog *self, mc_ctx *ctx, const event_row *row, int6
                       mc_err *err)
 {
     bool is_somebody = !mc_uuid_is_nil(ctx->who.user_id);
-    int64_t sequence;
     mc_uuid id;
     mc_code rc = mc_uuid_v7(&id, err);
 
     if (rc == MC_OK)
-        rc = next_sequence(ctx, &sequence, err);
+        rc = raise_counter(ctx, err);
     if (rc == MC_OK) {
         mc_db_value args[] = {mc_db_uuid(id),
                               mc_db_uuid(ctx->who.org_id),
                               is_somebody ? mc_db_uuid(ctx->who.user_id) : mc_db_null(),
                               mc_db_time(row->at),
-                              mc_db_int(sequence),
                               mc_db_text(row->type),
                               json_or_null(row->tags),
                               json_or_null(row->data)};
 
         rc = mc_db_exec(ctx->conn,
                         MC_STR("INSERT INTO eventlog_events (id, organization_id, created_by_id, "
-                               "created_at, sequence_num, event_type, tags, data) VALUES ($1, $2, "
-                               "$3, $4, $5, $6, $7, $8)"),
+                               "created_at, event_type, tags, data, sequence_num) VALUES ($1, $2, "
+                               "$3, $4, $5, $6, $7, (SELECT last_sequence FROM eventlog_counters "
+                               "WHERE organization_id = $2))"),
                         args, MC_LEN(args), NULL, err);
     }
     if (rc == MC_OK)
         rc = tell_later(self, ctx, err);
     if (rc == MC_OK && out_sequence)
-        *out_sequence = sequence;
+        rc = mc__eventlog_newest(ctx, ctx->who.org_id, out_sequence, err);
     return rc;
 }
 
