@@ -2,6 +2,7 @@
 #include "metacore/obs/trace.h"
 
 #include "metacore/base/buf.h"
+#include "metacore/base/random.h"
 
 #define KEY_MAX 256
 #define TENANT_MAX 241
@@ -72,15 +73,50 @@ bool mc_trace_has_parent(const mc_trace *trace)
     return !is_zero(trace->parent_id, sizeof(trace->parent_id));
 }
 
+/* ---- ids: unique, not secret, and made with every request ---- */
+
+/* xoshiro256** (Blackman and Vigna, 2018), a thread's own, from the kernel's random bytes. */
+static _Thread_local uint64_t random_state[4];
+static _Thread_local bool is_seeded;
+
+static uint64_t rotate(uint64_t x, int by)
+{
+    return x << by | x >> (64 - by);
+}
+
+static uint64_t next_random(void)
+{
+    uint64_t *s = random_state;
+    uint64_t out = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return out;
+}
+
+static void fill_random(unsigned char *out, size_t count)
+{
+    do {
+        for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
+            uint64_t word = next_random();
+
+            memcpy(out + i, &word, sizeof(word));
+        }
+    } while (is_zero(out, count)); /* which would mean: none */
+}
+
 bool mc_trace_enter(mc_trace *trace)
 {
-    mc_uuid ids[2]; /* of random bytes; bits that tell their kind do no harm */
-
-    if (mc_uuid_v4(&ids[0], NULL) != MC_OK || mc_uuid_v4(&ids[1], NULL) != MC_OK)
+    if (!is_seeded && mc_random_bytes(random_state, sizeof(random_state), NULL) != MC_OK)
         return false;
+    is_seeded = true;
     if (!mc_trace_is_set(trace))
-        memcpy(trace->trace_id, ids[0].bytes, sizeof(trace->trace_id));
-    memcpy(trace->span_id, ids[1].bytes + 8, sizeof(trace->span_id)); /* never zero: the variant */
+        fill_random(trace->trace_id, sizeof(trace->trace_id));
+    fill_random(trace->span_id, sizeof(trace->span_id));
     return true;
 }
 
