@@ -198,6 +198,22 @@ static void check_tools(mc__reviewer *r)
     }
 }
 
+/* A page whose file is not in the bundle stays empty; one of another server is nobody's to check.
+ */
+static void check_frontend(mc__reviewer *r)
+{
+    mc_str entry = mc__text(mc__member(r->manifest->root, "frontend"), "entry");
+    mc_str path = mc_str_printf(r->arena, "frontend/%.*s", MC_FMT(entry));
+
+    if (entry.len == 0 || mc_str_find(entry, MC_STR("://")) < entry.len ||
+        mc_str_starts_with(entry, MC_STR("/")))
+        return;
+    if (!mc__bundle_find(r->bundle, path) && !mc__bundle_find(r->bundle, entry))
+        mc__review_warn(r, MC_STR("manifest.frontend.entry"),
+                        "build it into frontend/dist before you build the bundle",
+                        "manifest.frontend.entry: there is no \"%.*s\"", MC_FMT(path));
+}
+
 static void check_isolation(mc__reviewer *r)
 {
     mc_str isolation = r->manifest->tenant_isolation;
@@ -262,5 +278,6 @@ void mc__review_manifest(mc__reviewer *r, mc_str kernel_version)
     check_unique(r, "settings", "key");
     check_unique(r, "tools", "id");
     check_tools(r);
+    check_frontend(r);
     check_actions(r);
 }

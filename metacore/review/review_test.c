@@ -57,6 +57,9 @@ MC_TEST("an addon in order has nothing to be told")
     const given files[FILES_MAX] = {{"migrations/0001.sql", "CREATE INDEX i ON items (title);"}};
 
     MC_EXPECT_Z(told(arena, "{" HEAD "," MODEL "}", files), "");
+    MC_EXPECT_Z(told(arena, "{" HEAD ",\"frontend\":{\"entry\":\"a.js\",\"format\":\"script\"}}",
+                     (const given[FILES_MAX]){{"frontend/a.js", "x"}}),
+                "");
     mc_arena_free(arena);
 }
 
@@ -135,6 +138,10 @@ static const struct {
      "{" HEAD "," MODEL "}",
      {{"migrations/a/0001.sql", ""}, {"migrations/b/0001.sql", ""}},
      {"error migrations/b/0001.sql:0 ", "stands twice"}},
+    {"a page that is not there",
+     "{" HEAD ",\"frontend\":{\"entry\":\"remoteEntry.js\",\"format\":\"federation\"}}",
+     {{"frontend/other.js", "x"}},
+     {"warning manifest.json:0 manifest.frontend.entry: ", "\"frontend/remoteEntry.js\""}},
     {"code that is not there",
      "{" HEAD ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/x.wasm\"}}",
      {{0}},
