@@ -6,6 +6,7 @@
 
 #include "metacore/base/json.h"
 #include "metacore/host/admin.h"
+#include "metacore/marketplace/marketplace.h"
 
 #include <stdlib.h>
 
@@ -71,6 +72,7 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
                         : mc_str_eq(registration, MC_STR("closed")) ? MC_REGISTRATION_CLOSED
                                                                     : MC_REGISTRATION_DEFAULT,
         .allow_unsigned = settings_bool(settings, SETTING_ALLOW_UNSIGNED),
+        .allow_private_egress = settings_bool(settings, SETTING_ALLOW_PRIVATE_EGRESS),
         .catalog_dir = settings_str(settings, SETTING_CATALOG_DIR),
         .master_key = settings_str(settings, SETTING_MASTER_KEY),
         .marketplace_keys = mc_str_printf(
@@ -104,6 +106,9 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
     if (rc == MC_OK)
         rc = split(self, SETTING_CORS_ORIGINS, ORIGINS_MAX, &out->cors_origins,
                    &out->cors_origin_count, err);
+    if (rc == MC_OK)
+        rc = split(self, SETTING_MARKETPLACE_HUBS, MC_MARKETPLACE_HUBS_MAX, &out->hubs,
+                   &out->hub_count, err);
     return rc;
 }
 

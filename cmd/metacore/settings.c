@@ -60,6 +60,14 @@ static const setting_spec specs[SETTING_COUNT] = {
                             "made and kept in the data directory"},
     [SETTING_CATALOG_DIR] = {"catalog-dir", "METACORE_CATALOG_DIR", "", VALUE_TEXT, NULL, false,
                              "folder of bundles (.tar.gz) that organizations may install"},
+    [SETTING_MARKETPLACE_HUBS] = {"marketplace-hubs", "METACORE_MARKETPLACE_HUBS", "", VALUE_TEXT,
+                                  NULL, false,
+                                  "origins that bundles may be fetched from, as "
+                                  "https://hub.example.com, separated by commas"},
+    [SETTING_ALLOW_PRIVATE_EGRESS] = {"allow-private-egress", "METACORE_ALLOW_PRIVATE_EGRESS",
+                                      "false", VALUE_SWITCH, NULL, false,
+                                      "outgoing requests may reach private addresses, and plain "
+                                      "http"},
     [SETTING_SYNCHRONOUS] = {"synchronous", "METACORE_SYNCHRONOUS", "full", VALUE_CHOICE,
                              "full|normal", false, "normal: a power cut may lose the last answers"},
     [SETTING_LOOPS] = {"loops", "METACORE_LOOPS", "0", VALUE_NUMBER, NULL, false,

@@ -94,6 +94,11 @@ typedef struct mc_dynamic_config {
     mc_code (*dispatch)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                         mc_err *err);
     void *dispatch_user;
+    /** Before the trigger of any action, also "noop": sets *is_handled when it wrote the answer's
+     *  data onto out, and the trigger does not run. Errors: as dispatch. NULL: nobody. */
+    mc_code (*intercept)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
+                         bool *is_handled, mc_err *err);
+    void *intercept_user;
     mc_clock clock;
     /**
      * Told of every row that was written, once, after its commit and before anybody is answered;

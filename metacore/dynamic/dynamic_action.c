@@ -180,8 +180,16 @@ static void write_meta(const action_run *run, bool is_undone, mc_buf *meta)
 static mc_code dispatch(action_run *run, mc_ctx *ctx, mc_err *err)
 {
     const mc_dynamic_config *config = &run->self->config;
-    mc_code rc;
+    bool is_handled = false;
+    mc_code rc = MC_OK;
 
+    run->call.out_decline_code = &run->decline_code;
+    if (config->intercept)
+        rc = config->intercept(config->intercept_user, ctx, &run->call, run->out, &is_handled, err);
+    if (rc == MC_REJECTED)
+        ctx->failure_code = run->decline_code.len ? run->decline_code : MC_STR("declined");
+    if (rc != MC_OK || is_handled)
+        return rc;
     if (mc_str_eq(run->call.trigger_type, MC_STR("noop"))) {
         mc_buf_lit(run->out, "null");
         return MC_OK;
@@ -189,7 +197,6 @@ static mc_code dispatch(action_run *run, mc_ctx *ctx, mc_err *err)
     if (!config->dispatch)
         return mc_fail(err, MC_NOT_PROVIDED, "unsupported trigger type: \"%.*s\"",
                        MC_FMT(run->call.trigger_type));
-    run->call.out_decline_code = &run->decline_code;
     rc = config->dispatch(config->dispatch_user, ctx, &run->call, run->out, err);
     if (rc == MC_REJECTED)
         ctx->failure_code = run->decline_code.len ? run->decline_code : MC_STR("declined");

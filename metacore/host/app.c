@@ -73,6 +73,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
             return mc_fail(err, MC_NO_MEMORY, "app");
     }
     if (!copy_texts(app->text, &own->addons, own->addon_count) ||
+        !copy_texts(app->text, &own->hubs, own->hub_count) ||
         !copy_texts(app->text, &own->cors_origins, own->cors_origin_count))
         return mc_fail(err, MC_NO_MEMORY, "app");
     own->allow_unsigned = config->allow_unsigned || config->dev;
@@ -227,6 +228,7 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
         &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models,
                              .check = check_permission, .check_user = app->permission,
                              .is_visible = mc__host_is_visible, .is_visible_user = app->host,
+                             .intercept = mc__host_intercept, .intercept_user = app,
                              .on_change = mc__app_on_change, .on_change_user = app,
                              .clock = app->config.clock, .temp_dir = mc_z(app->dir.path),
                              .on_write = mc__app_on_write, .wants_before = mc__app_wants_before,
@@ -460,7 +462,9 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
         return mc_fail(err, MC_NOT_PROVIDED,
                        "serving from PostgreSQL is not provided yet: its "
                        "driver runs migrations and the db package's tests");
-    rc = build_executor(app, err);
+    rc = mc_lifecycle_boot(app->lifecycle, app, err);
+    if (rc == MC_OK)
+        rc = build_executor(app, err);
     if (rc == MC_OK)
         rc = build_server(app, err);
     if (rc == MC_OK)

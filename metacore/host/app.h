@@ -65,9 +65,12 @@ typedef struct mc_app_config {
         marketplace_keys; /* public keys, as mc_signing_keys_parse; any: every bundle is verified */
     mc_str master_key;  /* seals secrets: 32 bytes in hexadecimal or base64; empty: data_dir's own,
                            made once when dev is set, else secrets are not kept */
-    mc_str catalog_dir; /* .tar.gz files that organizations may install; empty: none */
-    mc_str navigation;  /* the host's own menu, a JSON array of groups; empty: none */
-    const mc_str *addons; /* folders or bundle files that every organization gets */
+    const mc_str *hubs; /* origins that the marketplace may fetch bundles from; none: none */
+    size_t hub_count;
+    bool allow_private_egress; /* requests of ours may go to private addresses, and without TLS */
+    mc_str catalog_dir;        /* .tar.gz files that organizations may install; empty: none */
+    mc_str navigation;         /* the host's own menu, a JSON array of groups; empty: none */
+    const mc_str *addons;      /* folders or bundle files that every organization gets */
     size_t addon_count;
 
     mc_str listen;        /* as mc_server_config.listen */

@@ -8,7 +8,9 @@
 #include "metacore/host/data_dir.h"
 #include "metacore/host/executor.h"
 #include "metacore/host/host.h"
+#include "metacore/lifecycle/lifecycle.h"
 #include "metacore/marketplace/catalog.h"
+#include "metacore/marketplace/marketplace.h"
 #include "metacore/metadata/metadata.h"
 #include "metacore/navigation/navigation.h"
 #include "metacore/notifications/notifications.h"
@@ -58,8 +60,11 @@ struct mc_app {
     mc_files *files;
     mc_notifications *notifications;
     mc_ws *ws;
+    mc_lifecycle *lifecycle;
     mc_navigation *navigation;
     mc_catalog *catalog;
+    mc_http_client *hub_client;
+    mc_marketplace *marketplace;
     mc_http_router *router;
     mc_http_cors cors;
     mc_executor *executor;
@@ -87,10 +92,20 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
 mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                                 mc_err *err);
 
+/* app_marketplace.c: addons from hubs */
+mc_code mc__app_marketplace_new(mc_app *app, mc_err *err);
+void mc__app_marketplace_free(mc_app *app);
+
 /* host_pages.c: /metacore/manifests, /navigation, /catalog; and what they are made of */
 mc_code mc__app_pages_new(mc_app *app, mc_err *err);
 void mc__app_pages_free(mc_app *app);
 mc_code mc__app_mount_pages(mc_app *app, mc_err *err);
+/* host_tools.c: /metacore/tools */
+mc_code mc__app_mount_tools(mc_app *app, mc_err *err);
+
+/* host_lifecycle.c: an action that the host's own code may answer; user is the app. */
+mc_code mc__host_intercept(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
+                           bool *is_handled, mc_err *err);
 
 /* app_keys.c: whose bundles are taken, and what seals secrets */
 mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err);

@@ -54,6 +54,8 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
         rc = mc__app_mount_addons(app, err);
     if (rc == MC_OK)
         rc = mc__app_mount_pages(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_mount_tools(app, err);
     routes = mc_metadata_routes(app->metadata, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
@@ -73,6 +75,9 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
     routes = mc_files_routes(app->files, &count);
+    if (rc == MC_OK)
+        rc = mount(app, "/api", routes, count, err);
+    routes = mc_marketplace_routes(app->marketplace, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
     routes = mc_ws_routes(app->ws, &count);

@@ -27,14 +27,17 @@ mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)
     if (!self)
         return mc_fail(err, MC_NO_MEMORY, "host");
     self->app = app;
-    rc = mc_installer_new(
-        &(mc_installer_config){MC_INSTALLER_CONFIG, .db = app->db, .models = app->models,
-                               .log = app->config.log, .kernel_version = MC_STR(MC_KERNEL_VERSION),
-                               .allow_unsigned = app->config.allow_unsigned, .on_loaded = on_loaded,
-                               .on_loaded_user = app, .keys = &app->keys,
-                               .box = app->has_box ? &app->box : NULL,
-                               .after_change = mc__host_after_change, .change_user = app},
-        &self->installer, err);
+    rc = mc_lifecycle_new(&app->lifecycle, err);
+    if (rc == MC_OK)
+        rc = mc_installer_new(
+            &(mc_installer_config){
+                MC_INSTALLER_CONFIG, .db = app->db, .models = app->models, .log = app->config.log,
+                .kernel_version = MC_STR(MC_KERNEL_VERSION),
+                .allow_unsigned = app->config.allow_unsigned, .on_loaded = on_loaded,
+                .on_loaded_user = app, .keys = &app->keys, .box = app->has_box ? &app->box : NULL,
+                .on_change = mc__host_on_change, .after_change = mc__host_after_change,
+                .change_user = app},
+            &self->installer, err);
     if (rc != MC_OK) {
         mc__host_free(self);
         return rc;
@@ -53,6 +56,7 @@ void mc__host_free(mc_host *self)
     }
     mc_arena_free(self->text);
     mc_installer_free(self->installer);
+    mc_lifecycle_free(self->app->lifecycle);
     free(self);
 }
 

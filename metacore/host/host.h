@@ -18,6 +18,7 @@
 #include "metacore/base/str.h"
 #include "metacore/host/app.h"
 #include "metacore/installer/installer.h"
+#include "metacore/lifecycle/lifecycle.h"
 
 MC_BEGIN_DECLS
 
@@ -48,7 +49,15 @@ MC_API MC_MUST_USE mc_code mc_host_install_kept(mc_host *self, mc_ctx *ctx, mc_s
                                                 const mc_host_install_options *options,
                                                 mc_installation *out, mc_err *err);
 
+/** One whose code is this program's own (lifecycle.h), from its registered manifest. Errors:
+ *  NOT_FOUND: none of that key is registered; as above. */
+MC_API MC_MUST_USE mc_code mc_host_install_compiled(mc_host *self, mc_ctx *ctx, mc_str addon_key,
+                                                    const mc_host_install_options *options,
+                                                    mc_installation *out, mc_err *err);
+
 MC_API mc_installer *mc_host_installer(mc_host *self);
+/** Where the program registers addons and interceptors of its own; before the app starts. */
+MC_API mc_lifecycle *mc_host_lifecycle(mc_host *self);
 
 MC_END_DECLS
 #endif

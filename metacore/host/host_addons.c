@@ -20,14 +20,20 @@ mc_code mc__host_may_manage(mc_app *app, mc_http_req *req, mc_err *err)
     return mc_permission_check(app->permission, ctx, MC_STR(CAP_MANAGE), err);
 }
 
-static mc_code may_look(mc_app *app, mc_http_req *req, mc_err *err)
+mc_code mc__host_check(mc_app *app, mc_ctx *ctx, bool to_manage, mc_err *err)
 {
     static const mc_str any[] = {MC_STR_INIT(CAP_MANAGE), MC_STR_INIT(CAP_READ)};
+
+    return mc_permission_check_any(app->permission, ctx, (mc_strs){any, to_manage ? 1 : 2}, err);
+}
+
+static mc_code may_look(mc_app *app, mc_http_req *req, mc_err *err)
+{
     mc_ctx *ctx = mc_http_ctx(req);
 
     if (mc_uuid_is_nil(ctx->who.org_id))
         return mc_fail(err, MC_UNAUTHENTICATED, "organization context required");
-    return mc_permission_check_any(app->permission, ctx, (mc_strs){any, MC_LEN(any)}, err);
+    return mc__host_check(app, ctx, false, err);
 }
 
 bool mc__host_is_addon_key(mc_str key)
@@ -265,6 +271,16 @@ typedef struct upload {
     bool is_there; /* else an addon that is known here */
 } upload;
 
+/* JSON counts as no body: it is what clients send that have nothing to say. */
+static bool is_form(mc_http_req *req)
+{
+    mc_str type =
+        mc_str_lower(mc_http_ctx(req)->arena, mc_http_header(req, MC_STR("content-type")));
+
+    return mc_str_starts_with(type, MC_STR("multipart/form-data")) ||
+           mc_str_starts_with(type, MC_STR("application/json"));
+}
+
 static mc_code read_upload(mc_http_req *req, upload *out, mc_err *err)
 {
     mc_http_part signature;
@@ -272,6 +288,9 @@ static mc_code read_upload(mc_http_req *req, upload *out, mc_err *err)
 
     if (rc != MC_OK)
         return rc;
+    if (out->body.text.len > 0 && !is_form(req))
+        return mc_fail(err, MC_UNSUPPORTED,
+                       "want multipart/form-data with a part called bundle, or no body at all");
     rc = mc_http_body_find_part(req, &out->body, MC_STR("bundle"), &out->bundle, err);
     if (rc == MC_NOT_FOUND || rc == MC_UNSUPPORTED)
         return MC_OK;
@@ -334,6 +353,10 @@ static mc_code install_known(mc_app *app, mc_ctx *ctx, mc_str key,
     mc_catalog_item offer;
     mc_err kept;
 
+    *source = "registered";
+    rc = mc_host_install_compiled(app->host, ctx, key, options, out, err);
+    if (rc != MC_NOT_FOUND)
+        return refused(rc, err);
     *source = "catalog";
     if (mc_catalog_find(app->catalog, ctx->arena, key, &offer, err) == MC_OK)
         offered = mc_host_install_path(app->host, ctx, offer.path, options, out, err);

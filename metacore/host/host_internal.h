@@ -20,11 +20,14 @@ struct mc_host {
  * arena, but *out_bundle, which source borrows. */
 mc_code mc__host_read(mc_arena *arena, mc_str path, mc_install_source *out, mc_bundle **out_bundle,
                       mc_err *err);
+/* host_lifecycle.c: tells the addon's own code, within the transaction; user is the app. */
+mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err);
 /* host_events.c: tells an organization's browsers; user is the app. */
 void mc__host_after_change(void *user, const mc_addon_change *change);
 
 /* host_addons.c: whether who asks may manage his organization's addons. */
 mc_code mc__host_may_manage(mc_app *app, mc_http_req *req, mc_err *err);
+mc_code mc__host_check(mc_app *app, mc_ctx *ctx, bool to_manage, mc_err *err);
 bool mc__host_is_addon_key(mc_str key);
 /* The path's :key, held against what keys look like. */
 mc_code mc__host_addon_key(mc_http_req *req, mc_str *out, mc_err *err);

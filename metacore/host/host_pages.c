@@ -54,13 +54,15 @@ mc_code mc__app_pages_new(mc_app *app, mc_err *err)
 
     if (rc != MC_OK)
         return rc;
-    return mc_catalog_new(&(mc_catalog_config){MC_CATALOG_CONFIG, .dir = app->config.catalog_dir,
-                                               .check = check_offer, .user = app},
-                          &app->catalog, err);
+    rc = mc_catalog_new(&(mc_catalog_config){MC_CATALOG_CONFIG, .dir = app->config.catalog_dir,
+                                             .check = check_offer, .user = app},
+                        &app->catalog, err);
+    return rc == MC_OK ? mc__app_marketplace_new(app, err) : rc;
 }
 
 void mc__app_pages_free(mc_app *app)
 {
+    mc__app_marketplace_free(app);
     mc_catalog_free(app->catalog);
     mc_navigation_free(app->navigation);
 }

@@ -14,10 +14,16 @@ static mc_code load_tables(mc_ctx *ctx, mc_str schema, tables *out, mc_err *err)
     mc_str prefix = mc_str_printf(ctx->arena, "%.*s.", MC_FMT(schema));
     mc_db_value arg = mc_db_text(prefix);
     mc_db_rows rows;
-    mc_code rc = mc_db_query(ctx->conn,
-                             MC_STR("SELECT name FROM sqlite_master WHERE type = 'table' AND "
-                                    "substr(name, 1, length($1)) = $1 ORDER BY name"),
-                             &arg, 1, &rows, err);
+    mc_code rc;
+
+    if (mc_db_conn_dialect(ctx->conn) != MC_DB_SQLITE)
+        return mc_fail(err, MC_NOT_PROVIDED,
+                       "dropping an addon's data is not provided on "
+                       "PostgreSQL: its tables are not made there yet");
+    rc = mc_db_query(ctx->conn,
+                     MC_STR("SELECT name FROM sqlite_master WHERE type = 'table' AND "
+                            "substr(name, 1, length($1)) = $1 ORDER BY name"),
+                     &arg, 1, &rows, err);
 
     if (rc != MC_OK)
         return rc;

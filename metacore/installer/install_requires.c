@@ -28,7 +28,7 @@ mc_code mc__check_requires(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org
         bool is_there = false;
 
         (void)mc_json_get_str(mc_json_find_nocase(list->as.array.items[i], MC_STR("key")), &key);
-        if (key.len == 0)
+        if (key.len == 0 || mc_str_eq(key, plan->manifest->key))
             continue;
         rc = is_enabled(ctx, key, org_id, &is_there, err);
         if (rc == MC_OK && !is_there)
@@ -57,13 +57,14 @@ static mc_code first_of(mc_ctx *ctx, mc_str sql, mc_str addon_key, mc_uuid org_i
 mc_code mc__check_requires_kept(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_err *err)
 {
     mc_str missing;
-    mc_code rc = first_of(ctx,
-                          MC_STR("SELECT r.required_key FROM metacore_addon_requires r WHERE "
-                                 "r.addon_key = $2 AND NOT EXISTS (SELECT 1 FROM "
-                                 "metacore_installations i WHERE i.organization_id = $1 AND "
-                                 "i.addon_key = r.required_key AND i.status = 'enabled' AND "
-                                 "i.deleted_at IS NULL) ORDER BY r.required_key"),
-                          addon_key, org_id, &missing, err);
+    mc_code rc =
+        first_of(ctx,
+                 MC_STR("SELECT r.required_key FROM metacore_addon_requires r WHERE "
+                        "r.addon_key = $2 AND r.required_key <> $2 AND NOT EXISTS (SELECT 1 FROM "
+                        "metacore_installations i WHERE i.organization_id = $1 AND "
+                        "i.addon_key = r.required_key AND i.status = 'enabled' AND "
+                        "i.deleted_at IS NULL) ORDER BY r.required_key"),
+                 addon_key, org_id, &missing, err);
 
     if (rc != MC_OK || missing.len == 0)
         return rc;

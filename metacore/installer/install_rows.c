@@ -15,8 +15,9 @@ static mc_str source_of(const mc_install_plan *plan)
     return mc_str_eq(format, MC_STR("federation")) ? MC_STR("federated") : MC_STR("bundle");
 }
 
+/* Installing enables; an upgrade that another brought leaves that as it is. */
 static mc_code update_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                          const mc_installation *row, mc_err *err)
+                          const mc_installation *row, bool does_enable, mc_err *err)
 {
     mc_str settings;
     mc_code rc = mc__settings_merge(self, ctx, plan->manifest, row->settings, &settings, err);
@@ -26,12 +27,16 @@ static mc_code update_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan
     mc_db_value args[] = {mc_db_uuid(row->id), mc_db_text(plan->manifest->version),
                           mc_db_time(ctx->now), mc_db_text(settings), mc_db_text(source_of(plan))};
     args[3].kind = MC_DB_JSON;
-    return mc_db_exec(
-        ctx->conn,
-        MC_STR("UPDATE metacore_installations SET version = $2, status = 'enabled', enabled_at = "
-               "CASE WHEN status = 'enabled' THEN enabled_at ELSE $3 END, disabled_at = NULL, "
-               "settings = $4, source = $5, updated_at = $3 WHERE id = $1"),
-        args, MC_LEN(args), NULL, err);
+    rc = mc_db_exec(ctx->conn,
+                    MC_STR("UPDATE metacore_installations SET version = $2, settings = $4, source "
+                           "= $5, updated_at = $3 WHERE id = $1"),
+                    args, MC_LEN(args), NULL, err);
+    if (rc != MC_OK || !does_enable)
+        return rc;
+    return mc_db_exec(ctx->conn,
+                      MC_STR("UPDATE metacore_installations SET status = 'enabled', enabled_at = "
+                             "$2, disabled_at = NULL WHERE id = $1 AND status <> 'enabled'"),
+                      (mc_db_value[]){args[0], args[2]}, 2, NULL, err);
 }
 
 static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
@@ -124,17 +129,19 @@ mc_code mc_installer_find(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_
 }
 
 mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                        mc_uuid org_id, mc_installation *out, bool *is_new, mc_err *err)
+                        mc_uuid org_id, mc_installation *out, mc__was *was, mc_err *err)
 {
     mc_str key = plan->manifest->key, secret = MC_STR("");
     mc_installation row;
     mc_code rc = mc__load_row(ctx, key, org_id, &row, err);
 
-    *is_new = rc == MC_NOT_FOUND;
+    *was = WAS_ABSENT;
+    if (rc == MC_OK)
+        *was = mc_str_eq(row.status, MC_STR("enabled")) ? WAS_ENABLED : WAS_DISABLED;
     if (rc == MC_NOT_FOUND)
         rc = insert_row(self, ctx, plan, org_id, &secret, err);
     else if (rc == MC_OK)
-        rc = update_row(self, ctx, plan, &row, err);
+        rc = update_row(self, ctx, plan, &row, true, err);
     if (rc == MC_OK)
         rc = mc_installer_find(self, ctx, key, org_id, &row, err);
     if (rc != MC_OK)
@@ -144,10 +151,11 @@ mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *
     return MC_OK;
 }
 
-/* ---- lists ---- */
+/* ---- the others who have it ---- */
 
 typedef struct list_call {
-    mc_uuid org_id;
+    mc_uuid org_id;   /* nil: of all */
+    mc_str addon_key; /* empty: every one */
     mc_installation *items;
     size_t count;
 } list_call;
@@ -155,34 +163,68 @@ typedef struct list_call {
 static mc_code list_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     list_call *call = user;
-    bool is_all = mc_uuid_is_nil(call->org_id);
-    mc_db_value org = mc_db_uuid(call->org_id);
+    mc_str nil = MC_STR("00000000-0000-0000-0000-000000000000");
+    mc_db_value args[] = {mc_db_uuid(call->org_id), mc_db_text(call->addon_key), mc_db_text(nil)};
+    size_t room = 0;
     mc_db_rows rows;
-    mc_code rc = mc_db_query(
-        conn,
-        is_all
-            ? MC_STR("SELECT " INSTALLATION_COLUMNS " FROM metacore_installations WHERE deleted_at "
-                     "IS NULL ORDER BY addon_key, organization_id")
-            : MC_STR("SELECT " INSTALLATION_COLUMNS " FROM metacore_installations WHERE deleted_at "
-                     "IS NULL AND organization_id = $1 ORDER BY addon_key"),
-        &org, is_all ? 0 : 1, &rows, err);
+    mc_code rc;
 
+    args[2].kind = MC_DB_UUID;
+    args[2].as.uuid = (mc_uuid){{0}};
+    rc = mc_db_query(conn,
+                     MC_STR("SELECT " INSTALLATION_COLUMNS " FROM metacore_installations WHERE "
+                            "deleted_at IS NULL AND ($1 = $3 OR organization_id = $1) AND ($2 = '' "
+                            "OR addon_key = $2) ORDER BY addon_key, organization_id"),
+                     args, MC_LEN(args), &rows, err);
     if (rc != MC_OK)
         return rc;
     while (call->count < MC_INSTALLATIONS_MAX && mc_db_rows_next(&rows)) {
-        mc_installation *grown =
-            mc_arena_realloc(ctx->arena, call->items, call->count * sizeof(*grown),
-                             (call->count + 1) * sizeof(*grown));
+        if (call->count == room) {
+            size_t more = room ? room * 2 : 16;
+            mc_installation *grown = mc_arena_realloc(ctx->arena, call->items,
+                                                      room * sizeof(*grown), more * sizeof(*grown));
 
-        if (!grown) {
-            MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
-            return mc_fail(err, MC_NO_MEMORY, "installations");
+            if (!grown) {
+                MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
+                return mc_fail(err, MC_NO_MEMORY, "installations");
+            }
+            call->items = grown;
+            room = more;
         }
-        call->items = grown;
         read_row(ctx, &rows, &call->items[call->count++]);
     }
     return mc_db_rows_finish(&rows, err);
 }
+
+mc_code mc__upgrade_others(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                           mc_uuid org_id, mc_str old_digest, mc_err *err)
+{
+    list_call call = {.addon_key = plan->manifest->key};
+    mc_code rc = list_rows(ctx->conn, ctx, &call, err);
+
+    for (size_t i = 0; i < call.count && rc == MC_OK; i++) {
+        const mc_installation *row = &call.items[i];
+        bool is_enabled = mc_str_eq(row->status, MC_STR("enabled"));
+
+        if (mc_uuid_eq(row->organization_id, org_id))
+            continue;
+        rc = update_row(self, ctx, plan, row, false, err);
+        if (rc == MC_OK)
+            rc = mc__serve_after_commit(self, ctx,
+                                        &(mc_addon_change){.event = MC_ADDON_UPGRADED,
+                                                           .org_id = row->organization_id,
+                                                           .addon_key = row->addon_key,
+                                                           .version = plan->manifest->version,
+                                                           .digest = mc_z(plan->digest),
+                                                           .old_digest = old_digest,
+                                                           .was_enabled = is_enabled,
+                                                           .is_enabled = is_enabled},
+                                        MC_STR(""), err);
+    }
+    return rc;
+}
+
+/* ---- lists ---- */
 
 mc_code mc_installer_list(mc_installer *self, mc_ctx *ctx, mc_uuid org_id, mc_installation **out,
                           size_t *out_count, mc_err *err)

@@ -34,7 +34,7 @@ static void serve_now(mc_db_hook *hook)
 
     if (s->manifest.len)
         rc = serve_manifest(s, &err);
-    if (change->event == MC_ADDON_DISABLED || change->event == MC_ADDON_UNINSTALLED)
+    if (!change->is_enabled)
         mc__disable(self, change->org_id, change->addon_key);
     else if (rc == MC_OK)
         rc = mc__enable(self, change->org_id, change->addon_key, &err);

@@ -36,7 +36,9 @@ static mc_code change_status(mc_installer *self, mc_ctx *ctx, mc_addon_event eve
                                                      .addon_key = row->addon_key,
                                                      .version = addon.version,
                                                      .digest = addon.digest,
-                                                     .old_digest = addon.digest},
+                                                     .old_digest = addon.digest,
+                                                     .was_enabled = !is_enabled,
+                                                     .is_enabled = is_enabled},
                                   MC_STR(""), err);
 }
 
@@ -131,12 +133,14 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, mc_str addon_key
         rc = mc__addon_forget(ctx, addon_key, err);
     if (rc != MC_OK)
         return rc;
-    return mc__serve_after_commit(self, ctx,
-                                  &(mc_addon_change){.event = MC_ADDON_UNINSTALLED,
-                                                     .org_id = org_id,
-                                                     .addon_key = addon_key,
-                                                     .version = addon.version,
-                                                     .digest = is_gone ? MC_STR("") : addon.digest,
-                                                     .old_digest = addon.digest},
-                                  MC_STR(""), err);
+    return mc__serve_after_commit(
+        self, ctx,
+        &(mc_addon_change){.event = MC_ADDON_UNINSTALLED,
+                           .was_enabled = mc_str_eq(row.status, MC_STR("enabled")),
+                           .org_id = org_id,
+                           .addon_key = addon_key,
+                           .version = addon.version,
+                           .digest = is_gone ? MC_STR("") : addon.digest,
+                           .old_digest = addon.digest},
+        MC_STR(""), err);
 }

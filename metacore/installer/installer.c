@@ -255,7 +255,8 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
                        mc_err *err)
 {
     const mc_install_plan *plan = run->plan;
-    bool is_new = false;
+    bool is_other = !mc_str_eq(now->digest, mc_z(plan->digest));
+    mc__was was = WAS_ABSENT;
     mc_err missing = {.msg = ""};
     mc_code rc = mc__check_requires(ctx, plan, run->org_id, &missing);
 
@@ -268,19 +269,27 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
     if (rc == MC_OK)
         rc = mc__addon_keep(ctx, plan, err);
     if (rc == MC_OK)
-        rc = mc__install_row(self, ctx, plan, run->org_id, out, &is_new, err);
+        rc = mc__install_row(self, ctx, plan, run->org_id, out, &was, err);
     if (rc != MC_OK)
         return rc;
     out->warning = mc_str_copy(ctx->arena, mc_z(missing.msg));
-    return mc__serve_after_commit(
-        self, ctx,
-        &(mc_addon_change){.event = is_new ? MC_ADDON_INSTALLED : MC_ADDON_UPGRADED,
-                           .org_id = run->org_id,
-                           .addon_key = plan->manifest->key,
-                           .version = plan->manifest->version,
-                           .digest = mc_z(plan->digest),
-                           .old_digest = now->digest},
-        plan->bundle->manifest, err);
+    if (was == WAS_ENABLED && !is_other)
+        return MC_OK; /* nothing that anybody would have to hear */
+    rc = mc__serve_after_commit(self, ctx,
+                                &(mc_addon_change){.event = was == WAS_ABSENT ? MC_ADDON_INSTALLED
+                                                            : is_other        ? MC_ADDON_UPGRADED
+                                                                              : MC_ADDON_ENABLED,
+                                                   .org_id = run->org_id,
+                                                   .addon_key = plan->manifest->key,
+                                                   .version = plan->manifest->version,
+                                                   .digest = mc_z(plan->digest),
+                                                   .old_digest = now->digest,
+                                                   .was_enabled = was == WAS_ENABLED,
+                                                   .is_enabled = true},
+                                plan->bundle->manifest, err);
+    return rc == MC_OK && is_other && now->digest.len
+               ? mc__upgrade_others(self, ctx, plan, run->org_id, now->digest, err)
+               : rc;
 }
 
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,

@@ -10,8 +10,8 @@
  * checksum), the tables of its models, its manifest, the archive it came from, the organization's
  * row with its settings and secret. Models are served after the commit, and again after a restart,
  * from what was kept. Installing the same addon for a second organization adds its row; a higher
- * version upgrades, a lower one is refused, and so is the same version with other contents when
- * signatures are asked for or somebody else has it.
+ * version upgrades, for all who have it; a lower one is refused, and so is the same version with
+ * other contents when signatures are asked for or somebody else has it.
  *
  * Not here: reading bundles (bundle), what a manifest may say (manifest), what a signature is
  * (security), code of the host's around all this (lifecycle).
@@ -54,6 +54,8 @@ typedef struct mc_addon_change {
     mc_str version;
     mc_str digest;     /* of the bundle that counts now; empty after the last uninstall */
     mc_str old_digest; /* empty: there was none */
+    bool was_enabled;  /* before it; a new one was not */
+    bool is_enabled;   /* after it */
 } mc_addon_change;
 
 /** Zero is "the default" in every field; the pointers are borrowed. */

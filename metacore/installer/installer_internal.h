@@ -52,9 +52,14 @@ void mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str 
  * rehearsal. */
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                            mc_uuid org_id, mc__changes *changes, mc_err *err);
-/* install_rows.c: the organization's row; *is_new when it had none. */
+/* install_rows.c: the organization's row. What it was: nothing, disabled or enabled. */
+typedef enum mc__was { WAS_ABSENT, WAS_DISABLED, WAS_ENABLED } mc__was;
 mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                        mc_uuid org_id, mc_installation *out, bool *is_new, mc_err *err);
+                        mc_uuid org_id, mc_installation *out, mc__was *was, mc_err *err);
+/* The others' rows after an upgrade: version and settings, enabled or not as they were; all of them
+ * are told. */
+mc_code mc__upgrade_others(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                           mc_uuid org_id, mc_str old_digest, mc_err *err);
 mc_code mc__load_row(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_installation *out,
                      mc_err *err); /* NOT_FOUND without a message of its own */
 

@@ -2,6 +2,7 @@
 /* Addons come, change and go by HTTP and by the command line; who may, and what stays. */
 #include "addon_kit.h"
 #include "mc_test.h"
+#include "metacore/base/encode.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -67,6 +68,22 @@ static mc_str hex_of(const mc_public_key *key)
     return mc_buf_get(&hex);
 }
 
+static void write_file(const char *path, mc_str bytes)
+{
+    FILE *file = fopen(path, "wbe");
+
+    MC_EXPECT(file && fwrite(bytes.ptr, 1, bytes.len, file) == bytes.len);
+    if (file)
+        MC_EXPECT(fclose(file) == 0);
+}
+
+static int install_file(const char *path)
+{
+    return mc_process_run((const char *const[]){"addon", "install", path, "--org", "Demo", "--data",
+                                                process.data, NULL},
+                          NULL, out, sizeof(out));
+}
+
 MC_TEST("with a trusted key every bundle is verified, and versions only grow")
 {
     mc_arena *keys = mc_arena_new(0);
@@ -119,6 +136,27 @@ MC_TEST("with a trusted key every bundle is verified, and versions only grow")
                             kit_sign(arena, &secret, "pens", "1.1.0", mutated, false)),
                  422);
     MC_EXPECT_HAS(owner.body, "a change needs a higher version");
+    MC_CASE(
+        "on the command line the signature lies beside the file, in base64 as it is made there");
+    {
+        mc_str third = simple("pens", "1.2.0", ""), bytes;
+        char path[300], sig[310];
+        mc_buf text;
+
+        (void)snprintf(path, sizeof(path), "%s/pens.tar.gz", process.data);
+        (void)snprintf(sig, sizeof(sig), "%s.sig", path);
+        write_file(path, third);
+        MC_EXPECT_EQ(install_file(path), 1);
+        MC_EXPECT_HAS(mc_z(out), "bundle signature rejected");
+        mc_buf_init_arena(&text, arena, 0);
+        MC_EXPECT(
+            mc_hex_parse(arena, kit_sign(arena, &secret, "pens", "1.2.0", third, false), &bytes));
+        mc_base64_write(&text, bytes);
+        mc_buf_char(&text, '\n');
+        write_file(sig, mc_buf_get(&text));
+        MC_EXPECT_EQ(install_file(path), 0);
+        MC_EXPECT_HAS(mc_z(out), "installed pens 1.2.0");
+    }
     close_server();
     mc_arena_free(keys);
 }
@@ -234,6 +272,38 @@ MC_TEST("migrations run again after their tables were dropped, and only then")
     close_server();
 }
 
+MC_TEST("with a schema for each tenant one's leaving takes its own tables, and they can come back")
+{
+    static const kit_file files[] = {
+        {"migrations/0001_init.sql",
+         "CREATE TABLE cards (id uuid PRIMARY KEY, organization_id uuid NOT NULL, name text);"},
+        {NULL, NULL}};
+    mc_client other;
+    mc_str packed;
+
+    MC_REQUIRE(open_server(dev));
+    mc_client_init(&other, process.port);
+    MC_REQUIRE(mc_client_register(&other, "Other", "o@example.com", "long-enough") == 201);
+    packed = kit_pack(arena,
+                      kit_manifest(arena, "cards", "1.0.0", KIT_MODEL("cards", KIT_NAME),
+                                   ",\"tenant_isolation\":\"schema-per-tenant\""),
+                      files);
+    MC_EXPECT_EQ(upload(&owner, "cards", "", packed), 200);
+    MC_EXPECT_EQ(upload(&other, "cards", "", packed), 200);
+    MC_EXPECT_EQ(call(&owner, "POST", "/api/dynamic/cards", "{\"name\":\"A\"}"), 201);
+    for (int round = 0; round < 2; round++) {
+        MC_EXPECT_EQ(call(&other, "POST", "/api/dynamic/cards", "{\"name\":\"B\"}"), 201);
+        MC_EXPECT_EQ(call(&other, "DELETE", BASE "/cards?drop=1", NULL), 200);
+        MC_EXPECT_EQ(call(&other, "POST", BASE "/cards", NULL), 200);
+        MC_EXPECT_EQ(call(&other, "GET", "/api/dynamic/cards", NULL), 200);
+        MC_EXPECT_HAS(other.body, "\"total\":0");
+    }
+    MC_EXPECT_EQ(call(&owner, "GET", "/api/dynamic/cards", NULL), 200);
+    MC_EXPECT_HAS(owner.body, "\"total\":1");
+    mc_client_deinit(&other);
+    close_server();
+}
+
 MC_TEST("two organizations share an addon, and one's leaving takes only its own rows")
 {
     mc_client other;
@@ -256,6 +326,14 @@ MC_TEST("two organizations share an addon, and one's leaving takes only its own 
     MC_CASE("one version with other contents is not for one of two to bring");
     MC_EXPECT_EQ(upload(&other, "pens", "", simple("pens", "1.0.0", ",\"author\":\"x\"")), 422);
     MC_EXPECT_HAS(other.body, "a change needs a higher version");
+    MC_CASE("an upgrade by one is an upgrade for all, and nobody's being disabled changes");
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/pens/disable", NULL), 200);
+    MC_EXPECT_EQ(upload(&other, "pens", "", simple("pens", "1.1.0", SETTINGS)), 200);
+    MC_EXPECT_EQ(call(&owner, "GET", BASE "/pens", NULL), 200);
+    MC_EXPECT_HAS(owner.body, "\"version\":\"1.1.0\",\"status\":\"disabled\"");
+    MC_EXPECT_HAS(owner.body, "\"settings\":{\"mode\":\"soft\",\"limit\":5}");
+    MC_EXPECT_EQ(call(&owner, "GET", "/api/dynamic/pens_items", NULL), 404);
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/pens/enable", NULL), 200);
     MC_CASE("one leaves");
     MC_EXPECT_EQ(call(&other, "DELETE", BASE "/pens?drop=1", NULL), 200);
     MC_EXPECT_EQ(call(&owner, "GET", "/api/dynamic/pens_items", NULL), 200);
@@ -287,6 +365,11 @@ MC_TEST("what another addon requires is there before it and leaves after it")
     MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/pens", NULL), 409);
     MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/cases", NULL), 200);
     MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/pens", NULL), 200);
+    MC_CASE("itself it always has");
+    MC_EXPECT_EQ(
+        upload(&owner, "self", "", simple("self", "1.0.0", ",\"requires\":[{\"key\":\"self\"}]")),
+        200);
+    MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/self", NULL), 200);
     MC_CASE("or by an administrator who says so");
     MC_EXPECT_EQ(upload(&owner, "cases", "?ignore_requires=1", simple("cases", "1.0.0", needs)),
                  200);
@@ -390,6 +473,9 @@ MC_TEST("whoever may not manage addons is told so by each route, and nobody with
     MC_EXPECT_EQ(call(&owner, "POST", BASE "/Pens/enable", NULL), 400);
     MC_EXPECT_EQ(upload(&owner, "other", "", simple("pens", "2.0.0", "")), 400);
     MC_EXPECT_HAS(owner.body, "bundle key \\\"pens\\\" does not match URL key \\\"other\\\"");
+    MC_EXPECT_EQ(
+        mc_client_call_type(&owner, "POST", BASE "/pens", "application/gzip", MC_STR("bytes"), ""),
+        415);
     MC_EXPECT_EQ(upload(&owner, "pens", "", MC_STR("no archive")), 400);
     MC_EXPECT_HAS(owner.body, "invalid bundle: ");
     mc_client_deinit(&agent);

@@ -258,6 +258,56 @@ MC_TEST("the catalog offers the operator's folder, as it is now")
     close_server();
 }
 
+MC_TEST("tools are listed for their organization, and executed for nobody else")
+{
+    static const struct {
+        const char *name, *body;
+        int status;
+        const char *has;
+    } cases[] = {
+        {"no JSON", "[", 400, "invalid JSON body"},
+        {"no tool", "{\"addon_key\":\"pens\"}", 400, "addon_key and tool_id are required"},
+        {"no id", "{\"addon_key\":\"pens\",\"tool_id\":\"x\",\"installation_id\":\"y\"}", 400,
+         "invalid installation_id"},
+        {"another addon", "{\"addon_key\":\"nope\",\"tool_id\":\"x\"}", 403,
+         "installation not found for this organization/addon"},
+        {"another's installation",
+         "{\"addon_key\":\"pens\",\"tool_id\":\"draw\",\"installation_id\":\"00000000-0000-4000-"
+         "8000-000000000001\"}",
+         403, "installation not found"},
+        {"another tool", "{\"addon_key\":\"pens\",\"tool_id\":\"x\"}", 404, "tool not registered"},
+        {"this one", "{\"addon_key\":\"pens\",\"tool_id\":\"draw\"}", 501,
+         "executing tools is not provided yet"},
+    };
+    static const char tools[] =
+        ",\"tools\":[{\"id\":\"write\",\"name\":\"W\",\"endpoint\":\"https://e.example.com\"},{"
+        "\"id\":\"draw\",\"name\":\"D\",\"endpoint\":\"https://e.example.com\"}]";
+
+    MC_REQUIRE(open_server(dev));
+    MC_EXPECT_EQ(kit_upload(&owner, "pens", "",
+                            kit_pack(arena,
+                                     kit_manifest(arena, "pens", "1.0.0",
+                                                  KIT_MODEL("pens_items", KIT_NAME), tools),
+                                     NULL),
+                            MC_STR("")),
+                 200);
+    MC_EXPECT_EQ(get(&owner, META "/tools?addon_key=pens"), 200);
+    MC_EXPECT_HAS(owner.body, "[{\"addon_key\":\"pens\",\"id\":\"draw\",\"name\":\"D\"");
+    MC_EXPECT_HAS(owner.body, ",{\"addon_key\":\"pens\",\"id\":\"write\"");
+    MC_EXPECT_EQ(get(&other, META "/tools"), 200);
+    MC_EXPECT_Z(other.body, "[]");
+    MC_EXPECT_EQ(get(&owner, META "/tools?addon_key=no%20key"), 400);
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        MC_CASE(cases[i].name);
+        MC_EXPECT_EQ(mc_client_call(&owner, "POST", META "/tools/execute", cases[i].body),
+                     cases[i].status);
+        MC_EXPECT_HAS(owner.body, cases[i].has);
+    }
+    MC_CASE("not with another's addon");
+    MC_EXPECT_EQ(mc_client_call(&other, "POST", META "/tools/execute", cases[6].body), 403);
+    close_server();
+}
+
 MC_TEST("an organization's browsers hear that an addon changed, and another's do not")
 {
     mc_ws_client mine, theirs;

@@ -247,6 +247,56 @@ MC_TEST("what is refused at its last step leaves nothing of the steps before")
     mc_arena_free(arena);
 }
 
+/* ---- at rest ---- */
+
+MC_TEST("secrets are sealed at rest, and a kept bundle that was touched is not installed again")
+{
+    static const char settings[] =
+        ",\"settings\":[{\"key\":\"api_key\",\"label\":\"K\",\"type\":\"string\",\"secret\":"
+        "true}]";
+    mc_client other;
+    sqlite3 *db;
+    char path[300], secret[65];
+
+    arena = mc_arena_new((size_t)256 << 20);
+    MC_REQUIRE(start(mc_test_dir()));
+    mc_client_init(&other, process.port);
+    MC_REQUIRE(mc_client_register(&other, "Other", "o@example.com", "long-enough") == 201);
+    MC_EXPECT_EQ(
+        upload("pens", "",
+               kit_pack(arena,
+                        kit_manifest(arena, "pens", "1.0.0", KIT_MODEL("pens", KIT_NAME), settings),
+                        NULL)),
+        200);
+    (void)snprintf(secret, sizeof(secret), "%.*s",
+                   MC_FMT(mc_client_field(&owner, "install_secret")));
+    MC_EXPECT_EQ(
+        mc_client_call(&owner, "POST", BASE "/pens/settings", "{\"api_key\":\"very-s3cr3t\"}"),
+        200);
+    {
+        mc_str all = whole_database();
+
+        MC_EXPECT(mc_str_find(all, MC_STR("very-s3cr3t")) == all.len);
+        MC_EXPECT(mc_str_find(all, mc_z(secret)) == all.len);
+        MC_EXPECT_HAS(all, "\"api_key\":{\"$sealed\":\"");
+        MC_EXPECT_HAS(all, "sha256:");
+    }
+    (void)snprintf(path, sizeof(path), "%s/metacore.db", process.data);
+    MC_EXPECT_EQ(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    MC_EXPECT_EQ(sqlite3_exec(db,
+                              "UPDATE metacore_bundles SET archive = archive || x'00' WHERE "
+                              "addon_key = 'pens'",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    (void)sqlite3_close(db);
+    MC_EXPECT_EQ(mc_client_call(&other, "POST", BASE "/pens", NULL), 500);
+    MC_EXPECT_EQ(mc_client_call(&other, "GET", BASE "/pens", NULL), 404);
+    mc_client_deinit(&other);
+    MC_EXPECT_EQ(stop(SIGTERM), 0);
+    mc_arena_free(arena);
+}
+
 /* ---- kill -9 ---- */
 
 static int64_t now_us(void)
