@@ -13,11 +13,11 @@
  *   GET /eventlog?after=&types=a,b&limit=&tag.<k>=<v>   {data, meta{last_sequence, has_more,
  *                                                       oldest_sequence, gap?}}
  *   GET /eventlog/stream                                server-sent events
- * for holders of eventlog.read. The stream takes the same filters, begins behind Last-Event-ID (or
- * last_event_id=, after=), else with what happens next, and takes its token from access_token= too,
- * as pages cannot set a header there; event_names=false leaves the "event:" lines out, so that a
- * page hears all types with one listener. A reader that comes back too late for pruned events is
- * told so: gap in meta, an event "gap" in the stream.
+ * for holders of eventlog.read, who see the rows of every model in it. The stream takes the same
+ * filters, begins behind Last-Event-ID (or last_event_id=, after=), else with what happens next,
+ * and takes its token from access_token= too, as pages cannot set a header there; event_names=false
+ * leaves the "event:" lines out, so that a page hears all types with one listener. A reader that
+ * comes back too late for pruned events is told so: gap in meta, an event "gap" in the stream.
  *
  * Tables:   eventlog_events, eventlog_counters.
  * Not here: handing events to those who must not miss one (outbox), webhooks.

@@ -118,7 +118,10 @@ static void see_off(mc_eventlog *self, mc_db_conn *conn, const round *r)
         next = s->next;
         if (is_over) {
             unlink_subscriber(self, s);
-            mc_stream_finish(s->stream);
+            if (s->blocked_since_us) /* it would keep what it does not take, and its connection */
+                mc_stream_abort(s->stream);
+            else
+                mc_stream_finish(s->stream);
         } else if (is_dirty(r, s->org_id)) {
             s->is_behind = true;
         }

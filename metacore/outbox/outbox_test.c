@@ -209,11 +209,18 @@ static mc_code take(void *user, mc_ctx *c, const mc_event *batch, size_t count, 
     return MC_OK;
 }
 
-static void consume(void)
+static void consume_first(void)
 {
     mc_err err;
 
     MC_EXPECT_OK(mc_outbox_consume(outbox, MC_STR("first"), take, &db, &err), &err);
+}
+
+static void consume(void)
+{
+    mc_err err;
+
+    consume_first();
     MC_EXPECT_EQ(mc_outbox_consume(outbox, MC_STR("first"), take, &db, &err), MC_CONFLICT);
     MC_EXPECT_EQ(mc_outbox_consume(outbox, MC_STR("No name"), take, &db, &err), MC_INVALID);
     MC_EXPECT_OK(mc_outbox_consume(outbox, MC_STR("second"), take, NULL, &err), &err);
@@ -241,6 +248,47 @@ static void hand_over(void)
 MC_TEST("a consumer has every event in order, what failed again, and goes on after a restart")
 {
     on_both(hand_over);
+}
+
+static int64_t pruned;
+
+static mc_code prune_in(mc_db_conn *conn, mc_ctx *c, void *user, mc_err *err)
+{
+    (void)conn;
+    (void)user;
+    return mc_eventlog_prune(events, c, ours, INT64_C(4000000000000000), 100, &pruned, err);
+}
+
+static void keep_unread(void)
+{
+    mc_err err;
+
+    forget_seen();
+    atomic_store(&fails_left, 1000000);
+    consume_first();
+    start();
+    emit(ours, 4);
+    mc_mutex_lock(&mu);
+    while (!strstr(seen, "1 2 xx")) { /* failed twice: the first failure's cursor is stored */
+        if (!mc_cond_wait_for(&more, &mu, 10000000))
+            break;
+    }
+    mc_mutex_unlock(&mu);
+    mc_outbox_stop(outbox);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, prune_in, NULL, &err), &err);
+    MC_EXPECT_EQ(pruned, 2);
+    atomic_store(&fails_left, 0);
+    close_outbox();
+    MC_EXPECT(open_outbox());
+    forget_seen();
+    consume_first();
+    start();
+    expect_seen("3 4 ");
+}
+
+MC_TEST("events are not forgotten as long as a consumer has not had them")
+{
+    on_both(keep_unread);
 }
 
 static void isolate(void)

@@ -7,6 +7,7 @@
 #include "metacore/base/buf.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ typedef struct reader {
     int fd;
     char *text; /* as it came: events stand whole in their chunks */
     size_t len;
+    bool is_open; /* nothing came for a while, and no end either */
 } reader;
 
 #define READER_MAX ((size_t)8 << 20)
@@ -53,6 +55,7 @@ static bool reader_more(reader *r)
 {
     ssize_t n = r->len < READER_MAX ? recv(r->fd, r->text + r->len, READER_MAX - r->len, 0) : 0;
 
+    r->is_open = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (n > 0)
         r->len += (size_t)n;
     return n > 0;
@@ -202,6 +205,91 @@ MC_TEST("a stream goes on where it was cut, tells of numbers that never were, an
     workshop_close(&w);
 }
 
+typedef struct follower {
+    pthread_t thread;
+    unsigned port;
+    const char *token;
+    long long last; /* the last number that came */
+    bool is_ordered;
+} follower;
+
+/* Takes whole events off what came; numbers go up by one, each once. */
+static void take_events(follower *f, reader *r)
+{
+    size_t at = 0;
+
+    for (;;) {
+        mc_str rest = mc_str_slice(reader_text(r), at, r->len);
+        size_t id = mc_str_find(rest, MC_STR("\nid: ")), end;
+        int64_t number = 0;
+
+        if (id == rest.len)
+            break;
+        end = mc_str_find(mc_str_slice(rest, id + 5, rest.len), MC_STR("\n\n"));
+        if (id + 5 + end == rest.len)
+            break;
+        rest = mc_str_slice(rest, id + 5, rest.len);
+        f->is_ordered &= mc_str_i64(mc_str_slice(rest, 0, mc_str_find_char(rest, 0, '\n')), 1,
+                                    INT64_MAX, &number) &&
+                         number == f->last + 1;
+        f->last = number;
+        at += id + 5 + end;
+    }
+    memmove(r->text, r->text + at, r->len - at);
+    r->len -= at;
+}
+
+static bool start_and_sign_in(mc_process *process, const char *data, mc_client *client)
+{
+    static const char *const args[] = {"--dev", "--log-level", "error", NULL};
+
+    if (!mc_process_start(process, data, args))
+        return false;
+    mc_client_init(client, process->port);
+    return mc_client_sign_in(client, "owner@example.com", "metacore-demo") == 200;
+}
+
+MC_TEST(
+    "a client that takes nothing is cut off, keeps nobody waiting, and misses nothing afterwards")
+{
+    enum { ROWS = 6000 };
+    static char csv[ROWS * 1100];
+    struct timespec while_it_sleeps = {.tv_sec = 13};
+    size_t len = (size_t)snprintf(csv, sizeof(csv), "subject,body\n");
+    follower slow = {.is_ordered = true}, after = {.is_ordered = true};
+    const char *data = mc_test_dir();
+    mc_process process;
+    mc_client client;
+    reader r, good;
+
+    for (int i = 0; i < ROWS; i++)
+        len += (size_t)snprintf(csv + len, sizeof(csv) - len, "row,%01000d\n", i);
+    MC_REQUIRE(start_and_sign_in(&process, data, &client));
+    MC_REQUIRE(reader_open(&r, process.port, "/api/eventlog/stream?after=0", bearer(&client)));
+    MC_REQUIRE(reader_open(&good, process.port, "/api/eventlog/stream?after=0", bearer(&client)));
+    MC_EXPECT_EQ(mc_client_call_type(&client, "POST", "/api/dynamic/tickets/import", "text/csv",
+                                     mc_str_of(csv, len), ""),
+                 200);
+    while (after.last < ROWS && reader_more(&good))
+        take_events(&after, &good);
+    MC_EXPECT_EQ(after.last, ROWS);
+    (void)nanosleep(&while_it_sleeps, NULL); /* too short a sleep would fail below, not pass */
+    while (slow.last < ROWS && reader_more(&r))
+        take_events(&slow, &r);
+    MC_EXPECT(slow.last < ROWS && !r.is_open);
+    reader_close(&r);
+    MC_REQUIRE(reader_open(&r, process.port, text_of("/api/eventlog/stream?after=%lld", slow.last),
+                           bearer(&client)));
+    while (slow.last < ROWS && reader_more(&r))
+        take_events(&slow, &r);
+    MC_EXPECT_EQ(slow.last, ROWS);
+    MC_EXPECT(slow.is_ordered && after.is_ordered);
+    reader_close(&r);
+    reader_close(&good);
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
 /* ---- kill -9 ---- */
 
 #define KILLS 25
@@ -239,40 +327,6 @@ static void *write_until_cut(void *user)
     return NULL;
 }
 
-typedef struct follower {
-    pthread_t thread;
-    unsigned port;
-    const char *token;
-    long long last; /* the last number that came */
-    bool is_ordered;
-} follower;
-
-/* Takes whole events off what came; numbers go up by one, each once. */
-static void take_events(follower *f, reader *r)
-{
-    size_t at = 0;
-
-    for (;;) {
-        mc_str rest = mc_str_slice(reader_text(r), at, r->len);
-        size_t id = mc_str_find(rest, MC_STR("\nid: ")), end;
-        int64_t number = 0;
-
-        if (id == rest.len)
-            break;
-        end = mc_str_find(mc_str_slice(rest, id + 5, rest.len), MC_STR("\n\n"));
-        if (id + 5 + end == rest.len)
-            break;
-        rest = mc_str_slice(rest, id + 5, rest.len);
-        f->is_ordered &= mc_str_i64(mc_str_slice(rest, 0, mc_str_find_char(rest, 0, '\n')), 1,
-                                    INT64_MAX, &number) &&
-                         number == f->last + 1;
-        f->last = number;
-        at += id + 5 + end;
-    }
-    memmove(r->text, r->text + at, r->len - at);
-    r->len -= at;
-}
-
 static void *follow(void *user)
 {
     follower *f = user;
@@ -287,16 +341,6 @@ static void *follow(void *user)
     }
     reader_close(&r);
     return NULL;
-}
-
-static bool start_and_sign_in(mc_process *process, const char *data, mc_client *client)
-{
-    static const char *const args[] = {"--dev", "--log-level", "error", NULL};
-
-    if (!mc_process_start(process, data, args))
-        return false;
-    mc_client_init(client, process->port);
-    return mc_client_sign_in(client, "owner@example.com", "metacore-demo") == 200;
 }
 
 static bool run_round(mc_process *process, mc_client *client, follower *f, int round)
