@@ -118,8 +118,8 @@ static mc_code prune(void *user, mc_ctx *ctx, const mc_outbox_job *job, mc_err *
     (void)job;
     do {
         rc = mc_db_write(p.app->db, ctx, prune_some, &p, err);
-    } while (rc == MC_OK && p.count > 0);
-    return rc;
+    } while (rc == MC_OK && p.count > 0 && !mc_outbox_is_stopping(p.app->outbox));
+    return rc == MC_OK && p.count > 0 ? mc_fail(err, MC_UNAVAILABLE, "the server is stopping") : rc;
 }
 
 /* ---- life cycle ---- */

@@ -76,6 +76,8 @@ MC_API MC_MUST_USE mc_code mc_outbox_new(const mc_outbox_config *config, mc_outb
 MC_API MC_MUST_USE mc_code mc_outbox_start(mc_outbox *self, mc_err *err);
 /** Lets what runs end, and takes nothing new. Before the database is closed. */
 MC_API void mc_outbox_stop(mc_outbox *self);
+/** For jobs and consumers that take long: they end soon then, with a failure, and come again. */
+MC_API bool mc_outbox_is_stopping(mc_outbox *self);
 MC_API void mc_outbox_free(mc_outbox *self);
 
 /* ---- events ---- */

@@ -4,7 +4,7 @@
 
 #define US_PER_MINUTE (60 * MC_TIME_US_PER_S)
 #define MINUTES_PER_DAY 1440
-#define DAYS_MAX (8 * 366) /* from one 29 February to the next but one */
+#define DAYS_MAX INT64_C(2928) /* eight years: from one 29 February to the next, over 2100 too */
 
 typedef struct field {
     const char *name;

@@ -46,7 +46,6 @@ const mc_outbox_kind *mc__outbox_kind_of(const mc_outbox *self, mc_str name);
 int64_t mc__outbox_backoff_us(const mc_outbox *self, int64_t attempt);
 /* A message cut to MC__ERROR_MAX whole characters. */
 mc_str mc__outbox_error(const mc_err *err);
-bool mc__outbox_is_stopping(mc_outbox *self);
 void mc__outbox_wake_workers(mc_outbox *self);
 
 /* outbox_relay.c: a consumer's thread; user is an mc__consumer. */

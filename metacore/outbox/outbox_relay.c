@@ -234,9 +234,9 @@ static void run_places(mc__consumer *consumer, places *p)
         if (p->items[i].next_try_at > now)
             p->items[i--] = p->items[--p->count];
     }
-    while (is_again && !mc__outbox_is_stopping(consumer->self)) {
+    while (is_again && !mc_outbox_is_stopping(consumer->self)) {
         is_again = false;
-        for (size_t i = 0; i < p->count && !mc__outbox_is_stopping(consumer->self); i++) {
+        for (size_t i = 0; i < p->count && !mc_outbox_is_stopping(consumer->self); i++) {
             bool has_more = false;
 
             if (run_batch(consumer, &p->items[i], &has_more, &err) != MC_OK)
@@ -269,7 +269,7 @@ static void run_lookup(mc__consumer *consumer, lookup *l)
         else
             mc_log_error(self->config.log, "outbox.consumer", MC_KV_Z("consumer", consumer->name),
                          MC_KV_ERR("error", &err));
-    } while (rc == MC_OK && !l->org_id && count == ORGS_MAX && !mc__outbox_is_stopping(self));
+    } while (rc == MC_OK && !l->org_id && count == ORGS_MAX && !mc_outbox_is_stopping(self));
     mc_arena_free(ctx.arena);
 }
 

@@ -10,7 +10,7 @@
 #define RETRY_BASE_MS 1000
 #define RETRY_MAX_MS 3600000
 #define POLL_MS 1000
-#define DAY_S 86400
+#define DAY_S INT64_C(86400)
 
 static int64_t or_default(int64_t value, int64_t otherwise)
 {
@@ -137,7 +137,7 @@ void mc_outbox_free(mc_outbox *self)
     free(self);
 }
 
-bool mc__outbox_is_stopping(mc_outbox *self)
+bool mc_outbox_is_stopping(mc_outbox *self)
 {
     bool is_stopping;
 

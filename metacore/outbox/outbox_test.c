@@ -545,12 +545,13 @@ static void keep_time(void)
     atomic_fetch_add(&clock_us, 3600 * MC_TIME_US_PER_S);
     expect_seen("j1 ");
     atomic_fetch_add(&clock_us,
-                     5 * 3600 * MC_TIME_US_PER_S); /* a clock that jumps: one, not five */
+                     INT64_C(18000) * MC_TIME_US_PER_S); /* a clock that jumps: one, not five */
     expect_seen("j1 j1 ");
-    atomic_fetch_sub(&clock_us, 2 * 3600 * MC_TIME_US_PER_S); /* and back: none until it is time */
+    atomic_fetch_sub(&clock_us,
+                     INT64_C(7200) * MC_TIME_US_PER_S); /* and back: none until it is time */
     ctx.now = now(NULL);
     MC_EXPECT_OK(mc_db_write(db, &ctx, schedule_in, cron, &err), &err);
-    atomic_fetch_add(&clock_us, 3 * 3600 * MC_TIME_US_PER_S);
+    atomic_fetch_add(&clock_us, INT64_C(10800) * MC_TIME_US_PER_S);
     expect_seen("j1 j1 j1 ");
 }
 

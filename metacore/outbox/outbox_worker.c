@@ -154,7 +154,7 @@ void *mc__worker_main(void *user)
     uint64_t seen = 0;
 
     (void)pthread_setname_np(pthread_self(), "mc-jobs"); /* only a convenience */
-    while (!mc__outbox_is_stopping(self)) {
+    while (!mc_outbox_is_stopping(self)) {
         int64_t now_us = mc_clock_monotonic_us(self->config.clock);
         mc_time next;
 
