@@ -18,6 +18,19 @@
 
 #define ROWS 100000
 #define CHUNK 5000
+/* As long as a ticket's change is in the log. */
+#define EVENT                                                                                      \
+    "{\"after\":{\"assignee_id\":null,\"body\":\"Smoke.\",\"created_at\":\"2026-11-25T12:00:00."   \
+    "0000"                                                                                         \
+    "00Z\",\"created_by_id\":\"01a212c1-880d-7a80-a101-d566c74cad76\",\"due_at\":null,\"hours\":"  \
+    "1."                                                                                           \
+    "25,\"id\":\"01a212c1-8ace-7b9c-9f88-6597f99e8b43\",\"organization_id\":\"01a212c1-880d-79de-" \
+    "b"                                                                                            \
+    "27d-215a5b87157a\",\"priority\":\"high\",\"status\":\"open\",\"subject\":\"The printer is "   \
+    "on fir"                                                                                       \
+    "e\",\"updated_at\":\"2026-11-25T12:00:00.000000Z\",\"urgent\":true},\"id\":\"01a212c1-8ace-"  \
+    "7b9"                                                                                          \
+    "c-9f88-6597f99e8b43\"}"
 #define WAITING 64 /* writes in flight, as from 64 clients */
 
 static mc_db *db;
@@ -65,6 +78,33 @@ static mc_code insert(mc_db_conn *conn, mc_uuid id, int64_t n, mc_err *err)
     return mc_db_exec(conn, MC_STR(INSERT), args, MC_LEN(args), NULL, err);
 }
 
+/* What a server's create writes beside the row: its line in the event log, under the next number.
+ */
+static mc_code insert_event(mc_db_conn *conn, mc_uuid id, int64_t n, mc_err *err)
+{
+    mc_uuid org = {{1}}, user = {{2}};
+    mc_db_value counter = mc_db_uuid(org);
+    mc_db_value args[] = {mc_db_uuid(id),
+                          mc_db_uuid(org),
+                          mc_db_uuid(user),
+                          mc_db_time(INT64_C(1700000000000000) + n),
+                          mc_db_int(n),
+                          mc_db_text(MC_STR("tickets.tickets.created")),
+                          mc_db_text(MC_STR(EVENT))};
+    mc_code rc = mc_db_exec(conn,
+                            MC_STR("UPDATE eventlog_counters SET last_sequence = last_sequence + 1 "
+                                   "WHERE organization_id = $1"),
+                            &counter, 1, NULL, err);
+
+    if (rc != MC_OK)
+        return rc;
+    return mc_db_exec(conn,
+                      MC_STR("INSERT INTO eventlog_events (id, organization_id, created_by_id, "
+                             "created_at, sequence_num, event_type, data) VALUES ($1, $2, $3, $4, "
+                             "$5, $6, $7)"),
+                      args, MC_LEN(args), NULL, err);
+}
+
 static mc_code fill(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     int64_t from = *(int64_t *)user;
@@ -90,13 +130,13 @@ static mc_code create(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 /* The statements that made the server's table, onto user, a mc_buf. */
 static mc_code read_schema(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
-    mc_db_value table = mc_db_text(MC_STR("addon_tickets.tickets"));
     mc_buf *out = user;
     mc_db_rows rows;
-    mc_code rc = mc_db_query(conn,
-                             MC_STR("SELECT sql FROM sqlite_master WHERE tbl_name = $1 AND sql IS "
-                                    "NOT NULL ORDER BY type DESC"),
-                             &table, 1, &rows, err);
+    mc_code rc = mc_db_query(
+        conn,
+        MC_STR("SELECT sql FROM sqlite_master WHERE tbl_name IN ('addon_tickets.tickets', "
+               "'eventlog_events', 'eventlog_counters') AND sql IS NOT NULL ORDER BY type DESC"),
+        NULL, 0, &rows, err);
 
     (void)ctx;
     if (rc != MC_OK)
@@ -108,6 +148,8 @@ static mc_code read_schema(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
     rc = mc_db_rows_finish(&rows, err);
     if (rc == MC_OK && out->len == 0)
         return mc_fail(err, MC_NOT_FOUND, "the database has no tickets");
+    mc_buf_lit(out, "INSERT INTO eventlog_counters (organization_id, last_sequence) VALUES "
+                    "('01000000-0000-0000-0000-000000000000', 0);");
     return rc;
 }
 
@@ -215,18 +257,20 @@ typedef struct writer {
     mc_ctx ctx;
 } writer;
 
-static atomic_ullong written;
+static atomic_ullong written, numbers;
 static atomic_int in_flight;
 static atomic_bool is_over;
 
 static mc_code insert_next(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
+    int64_t n = ROWS + (int64_t)atomic_fetch_add(&numbers, 1);
     mc_uuid id;
     mc_code rc = mc_uuid_v7(&id, err);
 
     (void)ctx;
-    (void)user;
-    return rc == MC_OK ? insert(conn, id, ROWS + (int64_t)atomic_load(&written), err) : rc;
+    if (rc == MC_OK)
+        rc = insert(conn, id, n, err);
+    return rc == MC_OK && user ? insert_event(conn, id, n, err) : rc;
 }
 
 static void again(mc_db_job *job, mc_code rc)
@@ -237,7 +281,7 @@ static void again(mc_db_job *job, mc_code rc)
         atomic_fetch_sub(&in_flight, 1);
 }
 
-static void measure_writes(double seconds)
+static void measure_writes(const char *name, bool has_event, double seconds)
 {
     static writer writers[WAITING];
     double start = cpu_us();
@@ -245,17 +289,22 @@ static void measure_writes(double seconds)
     mc_cond never;
     mc_err err;
 
+    atomic_store(&written, 0);
+    atomic_store(&is_over, false);
     mc_mutex_init(&mu);
     mc_cond_init(&never);
     for (int i = 0; i < WAITING; i++) {
-        writers[i].job = (mc_db_job){.ctx = &writers[i].ctx, .fn = insert_next, .done = again};
+        writers[i].job = (mc_db_job){.ctx = &writers[i].ctx,
+                                     .fn = insert_next,
+                                     .user = has_event ? &writers[i] : NULL,
+                                     .done = again};
         atomic_fetch_add(&in_flight, 1);
         if (mc_db_submit(db, &writers[i].job, &err) != MC_OK)
             atomic_fetch_sub(&in_flight, 1);
     }
     mc_mutex_lock(&mu);
     (void)mc_cond_wait_for(&never, &mu, (int64_t)(seconds * 1e6)); /* nobody signals: a pause */
-    printf("store_create %.0f per_cpu_second\n",
+    printf("%s %.0f per_cpu_second\n", name,
            (double)atomic_load(&written) * 1e6 / (cpu_us() - start));
     atomic_store(&is_over, true);
     while (atomic_load(&in_flight) > 0)
@@ -291,7 +340,8 @@ int main(int argc, char **argv)
         measure("store_list", conn, seconds, list_twenty);
         mc_db_reader_close(conn);
     }
-    measure_writes(seconds);
+    measure_writes("store_create", false, seconds);
+    measure_writes("store_create_logged", true, seconds);
     mc_db_close(db);
     mc_arena_free(ctx.arena);
     free(ids);
