@@ -9,6 +9,7 @@
 #include "metacore/security/url.h"
 
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ struct mc_http_client {
     mc_http_client_config config; /* strings are text's */
     mc_arena *text;
     const char *user_agent, *ca_file;
+    atomic_bool is_stopped;
     mc_mutex mu;
     CURL **idle; /* guarded by mu, as idle_count */
     unsigned idle_count;
@@ -61,6 +63,19 @@ static size_t take_body(char *bytes, size_t one, size_t count, void *user)
     mc_buf_bytes(&state->body, bytes, taken);
     state->is_truncated = taken < count;
     return mc_buf_failed(&state->body) ? 0 : taken; /* less than count ends the transfer */
+}
+
+/* libcurl asks about once a second, and whenever something moves. */
+static int check_stopped(void *user, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                         curl_off_t up)
+{
+    const call_state *state = user;
+
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    (void)up;
+    return mc_http_client_is_stopped(state->client);
 }
 
 /* ---- handles ---- */
@@ -184,6 +199,9 @@ static void configure(CURL *handle, call_state *state, const mc_http_call *call,
         curl_easy_setopt(handle, CURLOPT_CAINFO, client->ca_file);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, state);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, check_stopped);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, state);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, state);
     if (call->body.len || !mc_str_eq(mc_z(method), MC_STR("GET"))) {
@@ -204,6 +222,8 @@ static mc_code translate(CURLcode why, const call_state *state, mc_str host, mc_
     switch (why) {
     case CURLE_OPERATION_TIMEDOUT:
         return mc_fail(err, MC_TIMEOUT, "http: no answer in time");
+    case CURLE_ABORTED_BY_CALLBACK:
+        return mc_fail(err, MC_UNAVAILABLE, "http: this client is stopping");
     case CURLE_OUT_OF_MEMORY:
         return mc_fail(err, MC_NO_MEMORY, "http");
     case CURLE_URL_MALFORMAT:
@@ -316,6 +336,16 @@ mc_code mc_http_client_new(const mc_http_client_config *config, mc_http_client *
     }
     *out = client;
     return MC_OK;
+}
+
+void mc_http_client_stop(mc_http_client *client)
+{
+    atomic_store(&client->is_stopped, true);
+}
+
+bool mc_http_client_is_stopped(const mc_http_client *client)
+{
+    return atomic_load(&client->is_stopped);
 }
 
 void mc_http_client_free(mc_http_client *client)

@@ -76,5 +76,10 @@ MC_API MC_MUST_USE mc_code mc_http_client_call(mc_http_client *client, mc_arena 
                                                const mc_http_call *call, mc_http_reply *out,
                                                mc_err *err);
 
+/** Calls that are under way, and later ones, end within about a second with UNAVAILABLE: for a
+ *  program that is about to go. Any thread. */
+MC_API void mc_http_client_stop(mc_http_client *client);
+MC_API bool mc_http_client_is_stopped(const mc_http_client *client);
+
 MC_END_DECLS
 #endif
