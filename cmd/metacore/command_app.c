@@ -74,6 +74,7 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .allow_unsigned = settings_bool(settings, SETTING_ALLOW_UNSIGNED),
         .allow_private_egress = settings_bool(settings, SETTING_ALLOW_PRIVATE_EGRESS),
         .catalog_dir = settings_str(settings, SETTING_CATALOG_DIR),
+        .webhook_retry_ms = (int64_t)settings_unsigned(settings, SETTING_WEBHOOK_RETRY_MS),
         .master_key = settings_str(settings, SETTING_MASTER_KEY),
         .marketplace_keys = mc_str_printf(
             self->arena, "%.*s,%.*s", MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEYS)),

@@ -273,6 +273,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_notifications_new(app, err);
     if (rc == MC_OK)
+        rc = mc__app_webhooks_new(app, err);
+    if (rc == MC_OK)
         rc = mc__app_build_ws(app, err);
     if (rc == MC_OK)
         rc = mc_http_router_new(&app->router, err);
@@ -333,6 +335,7 @@ void mc_app_free(mc_app *app)
     mc_executor_free(app->executor);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
+    mc_webhooks_free(app->webhooks);
     mc_notifications_free(app->notifications);
     mc__app_files_free(app);
     mc_options_free(app->options);
@@ -474,6 +477,8 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_outbox_start(app, err);
     if (rc == MC_OK)
+        rc = mc_webhooks_start(app->webhooks, err);
+    if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;
     if (rc == MC_OK && app->operator_server)
@@ -495,6 +500,7 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
         mc_outbox_stop(app->outbox); /* what is not done now is in the database */
     }
     app->is_started = false;
+    mc_webhooks_stop(app->webhooks); /* after the last request, before the database is closed */
     if (app->operator_server) /* last, so that the end can be watched */
         mc_server_stop(app->operator_server, OPERATOR_STOP_MS);
 }

@@ -79,15 +79,16 @@ typedef struct mc_app_config {
     mc_str tls_key_file;
     const mc_str *cors_origins; /* exact origins, or one "*"; none: no CORS */
     size_t cors_origin_count;
-    unsigned loops;          /* 0: one per core */
-    unsigned workers;        /* pool threads; 0: two per core */
-    bool synchronous_normal; /* as mc_db_config */
-    int64_t token_ttl_s;     /* 0: 86400 */
-    uint32_t ws_per_user;    /* sockets; 0: 100, in development 20000 */
-    uint32_t ws_per_org;     /* 0: 5000, in development 20000 */
-    int access_sample;       /* of requests that went well one in so many is logged; 0: all,
-                                negative: none; what went wrong is always logged */
-    mc_log *log;             /* borrowed; NULL: silent */
+    unsigned loops;           /* 0: one per core */
+    unsigned workers;         /* pool threads; 0: two per core */
+    bool synchronous_normal;  /* as mc_db_config */
+    int64_t token_ttl_s;      /* 0: 86400 */
+    int64_t webhook_retry_ms; /* as mc_webhooks_config.retry_base_ms */
+    uint32_t ws_per_user;     /* sockets; 0: 100, in development 20000 */
+    uint32_t ws_per_org;      /* 0: 5000, in development 20000 */
+    int access_sample;        /* of requests that went well one in so many is logged; 0: all,
+                                 negative: none; what went wrong is always logged */
+    mc_log *log;              /* borrowed; NULL: silent */
     mc_clock clock;
     mc_str
         metrics_listen; /* the operator's own listener: /metrics, /healthz, /readyz; empty: none */

@@ -36,8 +36,7 @@ mc_code mc__app_wants_before(void *user, mc_ctx *ctx, const mc_model *model,
 mc_code mc__app_on_write(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err)
 {
     mc_app *app = user;
-
-    return mc_eventlog_append(
+    mc_code rc = mc_eventlog_append(
         app->eventlog, ctx,
         &(mc_eventlog_change){.addon = change->model->addon_key,
                               .model = change->model->key,
@@ -49,6 +48,8 @@ mc_code mc__app_on_write(void *user, mc_ctx *ctx, const mc_dynamic_change *chang
                               .before = change->before,
                               .after = change->after},
         err);
+
+    return rc == MC_OK ? mc__app_webhooks_publish(app, ctx, change, err) : rc;
 }
 
 /* On the first loop's thread, about once a second. */

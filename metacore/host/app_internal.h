@@ -21,6 +21,7 @@
 #include "metacore/security/secretbox.h"
 #include "metacore/security/signature.h"
 #include "metacore/storage/files.h"
+#include "metacore/webhooks/webhooks.h"
 
 #include <stdatomic.h>
 
@@ -59,6 +60,7 @@ struct mc_app {
     mc_storage storage;
     mc_files *files;
     mc_notifications *notifications;
+    mc_webhooks *webhooks;
     mc_ws *ws;
     mc_lifecycle *lifecycle;
     mc_navigation *navigation;
@@ -122,6 +124,11 @@ void mc__app_events_tick(mc_app *app);
 mc_code mc__app_on_write(void *user, mc_ctx *ctx, const mc_dynamic_change *change, mc_err *err);
 mc_code mc__app_wants_before(void *user, mc_ctx *ctx, const mc_model *model,
                              mc_dynamic_action action, bool *out, mc_err *err);
+
+/* app_webhooks.c: what is written, delivered to who subscribed to it */
+mc_code mc__app_webhooks_new(mc_app *app, mc_err *err);
+mc_code mc__app_webhooks_publish(mc_app *app, mc_ctx *ctx, const mc_dynamic_change *change,
+                                 mc_err *err);
 
 /* app_files.c */
 mc_code mc__app_files_new(mc_app *app, mc_err *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The differences between the published client and the kernels before us, row by row as the client's
 // contract numbers them: what a server must do so that the client works. Asked without a browser, of
-// the running server. Row 22 (webhooks) is not here: this server has none.
+// the running server.
 import { equal, has, isTrue, test } from './lib/check.js'
 import { Client } from './lib/metacore.js'
 
@@ -184,6 +184,26 @@ export function contract(world) {
     const stranger = new Client(world.port())
     const { status, json } = await stranger.call('GET', '/push/public-key')
     isTrue(status === 404 || (status === 200 && json.publicKey), `status ${status}`)
+  })
+
+  row(22, 'webhooks are read and written in the spelling of their page, and listed by pages', async () => {
+    for (const base of ['/webhooks', '/org-webhooks']) {
+      const made = await client.call('POST', base, { name: 'page', url: 'https://example.com/hook', events: 'probes.*', status: 'active', max_retries: 5, timeout_secs: 7 })
+      isTrue(made.status >= 200 && made.status < 300, `create: ${made.status} ${made.text}`)
+      const { id } = made.data
+      const one = (await get(`${base}/${id}`)).data
+      equal([one.status, one.max_retries, one.retry_max, one.timeout_secs, one.timeout_sec], ['active', 5, 5, 7, 7], base)
+      isTrue(one.secret_masked && !one.secret, 'the secret is shown once')
+      equal((await client.call('PUT', `${base}/${id}`, { ...one, status: 'inactive', events: 'a.*,b.*' })).status, 200, 'update')
+      const changed = (await get(base)).data.find((row) => row.id === id)
+      equal([changed.status, changed.active, changed.events], ['inactive', false, ['a.*', 'b.*']], 'changed')
+      equal((await get(`${base}/stats`)).data.total, 1, 'stats')
+      equal((await get(`${base}/${id}/logs?page=1&per_page=10`)).json.meta.pages, 0, 'pages')
+      const nothing = '01a212d9-38e0-7ac8-8766-8fcb3fda137e'
+      equal((await client.call('POST', `${base}/${id}/logs/${nothing}/replay`, {})).status, 404, 'replay')
+      const gone = await client.call('DELETE', `${base}/${id}`)
+      equal([gone.status, gone.json.success], [200, true], 'delete')
+    }
   })
 
   row(23, 'the bell has its list and marks what was read', async () => {
