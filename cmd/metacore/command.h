@@ -53,6 +53,7 @@ mc_code command_admin(const command *self, mc_str request, mc_str *out, mc_err *
 
 int command_serve(const command *self);
 int command_migrate(const command *self);
+int command_push(const command *self);
 int command_user(const command *self);
 int command_grant(const command *self);
 int command_addon(const command *self);

@@ -53,6 +53,7 @@ static const subcommand subcommands[] = {
      "            addon uninstall KEY --org O [--drop] | settings KEY --org O [--set JSON]\n"
      "            addon help",
      no_names, no_names, ANY},
+    {"push", command_push, "push keygen", no_names, no_names, 1},
     {"config", command_config, "config", no_names, no_names, 0},
     {"version", command_version, "version", no_names, no_names, 0},
 };

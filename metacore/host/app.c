@@ -63,6 +63,8 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
     app->text = mc_arena_new(0);
     if (!app->text)
         return mc_fail(err, MC_NO_MEMORY, "app");
+    own->vapid_private_key = MC_STR(""); /* mc_push's, which wipes it */
+    own->vapid_public_key = own->vapid_subject = MC_STR("");
     own->master_key = own->marketplace_keys = MC_STR(""); /* read once, by mc__app_load_keys */
     own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
     own->metrics_token = MC_STR("");
@@ -244,7 +246,7 @@ static mc_code build_options(mc_app *app, mc_err *err)
                           &app->options, err);
 }
 
-static mc_code build_services(mc_app *app, mc_err *err)
+static mc_code build_services(mc_app *app, const mc_app_config *config, mc_err *err)
 {
     mc_code rc = mc_i18n_new(NULL, &app->i18n, err);
 
@@ -274,6 +276,8 @@ static mc_code build_services(mc_app *app, mc_err *err)
         rc = mc__app_notifications_new(app, err);
     if (rc == MC_OK)
         rc = mc__app_webhooks_new(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_push_new(app, config, err);
     if (rc == MC_OK)
         rc = mc__app_build_ws(app, err);
     if (rc == MC_OK)
@@ -309,7 +313,7 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
     if (rc == MC_OK)
         rc = recover(app, err);
     if (rc == MC_OK)
-        rc = build_services(app, err);
+        rc = build_services(app, config, err);
     if (rc == MC_OK)
         rc = mc__host_start(app->host, err);
     if (rc == MC_OK && app->config.dev)
@@ -335,6 +339,7 @@ void mc_app_free(mc_app *app)
     mc_executor_free(app->executor);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
+    mc_push_free(app->push);
     mc_webhooks_free(app->webhooks);
     mc_notifications_free(app->notifications);
     mc__app_files_free(app);
@@ -479,6 +484,8 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc_webhooks_start(app->webhooks, err);
     if (rc == MC_OK)
+        rc = mc_push_start(app->push, err);
+    if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;
     if (rc == MC_OK && app->operator_server)
@@ -500,6 +507,7 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
         mc_outbox_stop(app->outbox); /* what is not done now is in the database */
     }
     app->is_started = false;
+    mc_push_stop(app->push);
     mc_webhooks_stop(app->webhooks); /* after the last request, before the database is closed */
     if (app->operator_server) /* last, so that the end can be watched */
         mc_server_stop(app->operator_server, OPERATOR_STOP_MS);

@@ -79,10 +79,13 @@ typedef struct mc_app_config {
     mc_str tls_key_file;
     const mc_str *cors_origins; /* exact origins, or one "*"; none: no CORS */
     size_t cors_origin_count;
-    unsigned loops;           /* 0: one per core */
-    unsigned workers;         /* pool threads; 0: two per core */
-    bool synchronous_normal;  /* as mc_db_config */
-    int64_t token_ttl_s;      /* 0: 86400 */
+    unsigned loops;          /* 0: one per core */
+    unsigned workers;        /* pool threads; 0: two per core */
+    bool synchronous_normal; /* as mc_db_config */
+    int64_t token_ttl_s;     /* 0: 86400 */
+    mc_str vapid_public_key; /* as mc_push_config; neither: this server does not push */
+    mc_str vapid_private_key;
+    mc_str vapid_subject;
     int64_t webhook_retry_ms; /* as mc_webhooks_config.retry_base_ms */
     uint32_t ws_per_user;     /* sockets; 0: 100, in development 20000 */
     uint32_t ws_per_org;      /* 0: 5000, in development 20000 */

@@ -18,6 +18,7 @@
 #include "metacore/options/options.h"
 #include "metacore/outbox/outbox.h"
 #include "metacore/security/http_client.h"
+#include "metacore/push/push.h"
 #include "metacore/security/secretbox.h"
 #include "metacore/security/signature.h"
 #include "metacore/storage/files.h"
@@ -61,6 +62,7 @@ struct mc_app {
     mc_files *files;
     mc_notifications *notifications;
     mc_webhooks *webhooks;
+    mc_push *push;
     mc_ws *ws;
     mc_lifecycle *lifecycle;
     mc_navigation *navigation;
@@ -130,6 +132,9 @@ mc_code mc__app_webhooks_new(mc_app *app, mc_err *err);
 mc_code mc__app_webhooks_publish(mc_app *app, mc_ctx *ctx, const mc_dynamic_change *change,
                                  mc_err *err);
 
+/* app_push.c */
+mc_code mc__app_push_new(mc_app *app, const mc_app_config *config, mc_err *err);
+
 /* app_files.c */
 mc_code mc__app_files_new(mc_app *app, mc_err *err);
 void mc__app_files_free(mc_app *app);
@@ -178,7 +183,7 @@ mc_code mc__app_mount(mc_app *app, mc_err *err);
 /* host_addons.c: /metacore/installations */
 mc_code mc__app_mount_addons(mc_app *app, mc_err *err);
 
-/* app_session.c: /permissions/me and /push/public-key */
+/* app_session.c: /permissions/me */
 mc_code mc__app_mount_session(mc_app *app, mc_err *err);
 
 /* app_demo.c: the demo organization and its owner, once */

@@ -74,6 +74,9 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     routes = mc_eventlog_routes(app->eventlog, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
+    routes = mc_push_routes(app->push, &count);
+    if (rc == MC_OK)
+        rc = mount(app, "/api", routes, count, err);
     routes = mc_webhooks_routes(app->webhooks, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);

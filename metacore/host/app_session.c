@@ -120,16 +120,6 @@ static mc_code permissions(mc_http_req *req, mc_http_res *res, void *user, mc_er
     return mc_http_ok_end(res, MC_STR(""), err);
 }
 
-/* GET /push/public-key: pages ask before anybody signed in, and sign out at a 401; 404 means that
- * this server pushes nothing. */
-static mc_code no_push(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
-{
-    (void)req;
-    (void)res;
-    (void)user;
-    return mc_fail(err, MC_NOT_FOUND, "push is not configured");
-}
-
 mc_code mc__app_mount_session(mc_app *app, mc_err *err)
 {
     const mc_http_route routes[] = {
@@ -138,11 +128,6 @@ mc_code mc__app_mount_session(mc_app *app, mc_err *err)
          .run = MC_HTTP_READ,
          .handle = permissions,
          .user = app},
-        {.method = "GET",
-         .pattern = "/push/public-key",
-         .run = MC_HTTP_READ,
-         .flags = MC_HTTP_PUBLIC,
-         .handle = no_push},
     };
 
     return mc_http_router_add_all(app->router, MC_STR("/api"), routes, MC_LEN(routes), err);
