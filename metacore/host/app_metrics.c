@@ -213,6 +213,31 @@ static void collect_spans(mc_metrics_sink *sink, void *user)
             stats.dropped_total);
 }
 
+static void outcomes(mc_metrics_sink *sink, const char *name, const char *help, uint64_t succeeded,
+                     uint64_t failed)
+{
+    mc_metrics_family(sink, name, MC_METRIC_COUNTER, 1, help);
+    mc_metrics_sample(sink, "status", MC_STR("success"), (int64_t)succeeded);
+    mc_metrics_sample(sink, "status", MC_STR("failure"), (int64_t)failed);
+}
+
+static void collect_deliveries(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_webhooks_counts webhooks = {0};
+    uint64_t sent = 0, unsent = 0;
+
+    if (!app->webhooks || !app->push)
+        return;
+    webhooks = mc_webhooks_count(app->webhooks);
+    outcomes(sink, "webhook_deliveries_total", "Attempts of webhooks' deliveries.",
+             webhooks.succeeded, webhooks.failed);
+    gauge(sink, "metacore_webhook_attempts_running", "Attempts that are under way.",
+          webhooks.running);
+    mc_push_count(app->push, &sent, &unsent);
+    outcomes(sink, "push_sends_total", "Messages to push services.", sent, unsent);
+}
+
 static void collect_build(mc_metrics_sink *sink, void *user)
 {
     (void)user;
@@ -222,9 +247,9 @@ static void collect_build(mc_metrics_sink *sink, void *user)
 
 mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
 {
-    static const mc_metrics_fn collectors[] = {collect_database,  collect_pools, collect_server,
-                                               collect_ws,        collect_spans, collect_build,
-                                               mc_metrics_process};
+    static const mc_metrics_fn collectors[] = {
+        collect_database, collect_pools,      collect_server, collect_ws,
+        collect_spans,    collect_deliveries, collect_build,  mc_metrics_process};
     mc__app_numbers *n = &app->numbers;
     mc_code rc = mc_metrics_new(&n->registry, err);
 
