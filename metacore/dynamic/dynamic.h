@@ -45,6 +45,7 @@ typedef struct mc_action_call {
     const mc_json *trigger; /* or NULL */
     mc_str row;             /* its JSON; empty for an action of the whole model */
     mc_str *out_decline_code;
+    const mc_json **out_meta; /* an object for the answer's meta, beside ours; as long as the ctx */
 } mc_action_call;
 
 typedef enum mc_dynamic_action {

@@ -15,6 +15,7 @@ typedef struct action_run {
     bool is_collection;
     bool in_transaction;
     mc_str decline_code;
+    const mc_json *meta; /* the dispatcher's, or NULL */
     mc_buf *out;
 } action_run;
 
@@ -161,6 +162,27 @@ static mc_code check_state(action_run *run, mc_ctx *ctx, mc_err *err)
 
 /* ---- running ---- */
 
+/* What the dispatcher says of its run, save in words that are ours. */
+static void write_others_meta(const action_run *run, mc_buf *meta)
+{
+    static const mc_str ours[] = {MC_STR_INIT("action"), MC_STR_INIT("model"), MC_STR_INIT("no_op"),
+                                  MC_STR_INIT("rolled_back"), MC_STR_INIT("trigger_type")};
+
+    for (size_t i = 0; run->meta && i < run->meta->as.object.count; i++) {
+        const mc_json_member *member = &run->meta->as.object.members[i];
+        bool is_ours = false;
+
+        for (size_t j = 0; j < MC_LEN(ours); j++)
+            is_ours |= mc_str_eq(member->key, ours[j]);
+        if (is_ours)
+            continue;
+        mc_buf_char(meta, ',');
+        mc_json_write_str(meta, member->key);
+        mc_buf_char(meta, ':');
+        mc_json_write(meta, member->value);
+    }
+}
+
 static void write_meta(const action_run *run, bool is_undone, mc_buf *meta)
 {
     mc_buf_lit(meta, "{\"action\":");
@@ -174,6 +196,7 @@ static void write_meta(const action_run *run, bool is_undone, mc_buf *meta)
                    is_undone ? MC_STR(",\"rolled_back\":true") : MC_STR(",\"rolled_back\":false"));
     mc_buf_lit(meta, ",\"trigger_type\":");
     mc_json_write_str(meta, run->call.trigger_type);
+    write_others_meta(run, meta);
     mc_buf_char(meta, '}');
 }
 
@@ -184,6 +207,7 @@ static mc_code dispatch(action_run *run, mc_ctx *ctx, mc_err *err)
     mc_code rc = MC_OK;
 
     run->call.out_decline_code = &run->decline_code;
+    run->call.out_meta = &run->meta;
     if (config->intercept)
         rc = config->intercept(config->intercept_user, ctx, &run->call, run->out, &is_handled, err);
     if (rc == MC_REJECTED)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum outcome { WRITES, DECLINES, DECLINES_PLAINLY, FAILS, CANNOT_COMMIT } outcome;
+typedef enum outcome { WRITES, TELLS, DECLINES, DECLINES_PLAINLY, FAILS, CANNOT_COMMIT } outcome;
 
 static mc_code rename_row(mc_ctx *ctx, const mc_action_call *call, mc_err *err)
 {
@@ -40,6 +40,12 @@ static mc_code run_trigger(void *user, mc_ctx *ctx, const mc_action_call *call, 
     mc_buf_lit(out, "{\"said\":");
     mc_json_write(out, call->payload);
     mc_buf_lit(out, "}");
+    if (what == TELLS)
+        rc = mc_json_parse(ctx->arena,
+                           MC_STR("{\"model\":\"forged\",\"cost\":3,\"rolled_back\":true}"), NULL,
+                           call->out_meta, err);
+    if (rc != MC_OK)
+        return rc;
     if (what == DECLINES)
         *call->out_decline_code = MC_STR("too_late");
     if (what == DECLINES || what == DECLINES_PLAINLY)
@@ -56,6 +62,9 @@ static const struct {
     {"outside of a transaction", "ask", "first", WRITES, 200,
      "{\"data\":{\"said\":{\"a\":1}},\"meta\":{\"action\":\"ask\",\"model\":\"notes\","
      "\"trigger_type\":\"wasm\"},\"success\":true}"},
+    {"its own words stand beside ours", "ask", "first", TELLS, 200,
+     "{\"data\":{\"said\":{\"a\":1}},\"meta\":{\"action\":\"ask\",\"model\":\"notes\","
+     "\"trigger_type\":\"wasm\",\"cost\":3},\"success\":true}"},
     {"declined outside", "ask", "first", DECLINES, 422,
      "{\"error\":{\"code\":\"too_late\",\"message\":\"it is too late\"},\"message\":\"it is too "
      "late\",\"meta\":{\"action\":\"ask\",\"model\":\"notes\",\"trigger_type\":\"wasm\"},"

@@ -204,6 +204,8 @@ void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
         mc_buf_str(&line, ctx->request_id);
         mc_buf_char(&line, ')');
     }
+    if (ctx && ctx->failure_code.len > 0)
+        write_error_object(out, ctx->failure_code, mc_buf_get(&line));
     end(out, mc_buf_get(&line), ctx ? ctx->failure_meta : MC_STR(""));
     mc_buf_deinit(&line);
 }

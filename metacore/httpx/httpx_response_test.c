@@ -136,8 +136,9 @@ MC_TEST("a failure says a word for programs and more about itself when its conte
          "{\"error\":{\"code\":\"invalid_state\",\"message\":\"it is closed\"},\"message\":"
          "\"it is closed\",\"meta\":{\"index\":3},\"success\":false}",
          {MC_CONFLICT, "it is closed"}},
-        {"ours: no detail, but where",
-         "{\"message\":\"Internal server error\",\"meta\":{\"index\":3},\"success\":false}",
+        {"ours: no detail, but the word that was chosen, and where",
+         "{\"error\":{\"code\":\"invalid_state\",\"message\":\"Internal server error\"},"
+         "\"message\":\"Internal server error\",\"meta\":{\"index\":3},\"success\":false}",
          {MC_IO, "disk 7"}},
     };
 
