@@ -24,6 +24,7 @@ typedef struct command {
     bool as_json;
     int argc; /* all of them, for who reads the settings again */
     char **argv;
+    mc_wasm_zygote *zygote; /* NULL: it could not be started */
 } command;
 
 /** "--name VALUE" or "--name=VALUE" among the arguments; NULL when it is not there. */

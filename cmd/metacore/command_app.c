@@ -100,6 +100,7 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .otlp_headers = settings_str(settings, SETTING_OTLP_HEADERS),
         .service_name = settings_str(settings, SETTING_SERVICE_NAME),
         .log = log,
+        .zygote = self->zygote,
     };
     if (!out->marketplace_keys.ptr)
         return mc_fail(err, MC_NO_MEMORY, "settings");

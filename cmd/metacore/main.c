@@ -91,14 +91,15 @@ static bool asks_for_help(const char *const *args, int count)
     return count > 0 && strcmp(args[0], "help") == 0;
 }
 
-static int run(int argc, char **argv, mc_arena *arena, const char **args)
+static int run(int argc, char **argv, mc_wasm_zygote *zygote, mc_arena *arena, const char **args)
 {
     mc_settings settings;
     command self = {.settings = &settings,
                     .arena = arena,
                     .args = args + 1,
                     .argc = argc - 1,
-                    .argv = argv + 1};
+                    .argv = argv + 1,
+                    .zygote = zygote};
     int count = 0;
     mc_err err;
 
@@ -122,17 +123,30 @@ static int run(int argc, char **argv, mc_arena *arena, const char **args)
     return EXIT_USAGE;
 }
 
+/* Forked before anything is read or started: what runs guests has nothing that they could see. */
+static mc_wasm_zygote *start_zygote(void)
+{
+    mc_wasm_zygote *zygote = NULL;
+    mc_err err;
+
+    if (mc_wasm_zygote_start(&zygote, &err) != MC_OK)
+        fprintf(stderr, "metacore: addons' WebAssembly will not run: %s\n", err.msg);
+    return zygote;
+}
+
 int main(int argc, char **argv)
 {
+    mc_wasm_zygote *zygote = start_zygote();
     mc_arena *arena = mc_arena_new(0);
     const char **args = calloc((size_t)argc + 1, sizeof(*args));
     int status = EXIT_FAILED;
 
     if (arena && args)
-        status = run(argc, argv, arena, args);
+        status = run(argc, argv, zygote, arena, args);
     else
         fputs("metacore: out of memory\n", stderr);
     free(args);
     mc_arena_free(arena);
+    mc_wasm_zygote_stop(zygote);
     return status;
 }

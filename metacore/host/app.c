@@ -227,14 +227,14 @@ static mc_code check_permission(void *user, mc_ctx *ctx, mc_str capability, mc_e
 static mc_code build_dynamic(mc_app *app, mc_err *err)
 {
     return mc_dynamic_new(
-        &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models,
-                             .check = check_permission, .check_user = app->permission,
-                             .is_visible = mc__host_is_visible, .is_visible_user = app->host,
-                             .intercept = mc__host_intercept, .intercept_user = app,
-                             .on_change = mc__app_on_change, .on_change_user = app,
-                             .clock = app->config.clock, .temp_dir = mc_z(app->dir.path),
-                             .on_write = mc__app_on_write, .wants_before = mc__app_wants_before,
-                             .on_write_user = app},
+        &(mc_dynamic_config){
+            MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models, .check = check_permission,
+            .check_user = app->permission, .is_visible = mc__host_is_visible,
+            .is_visible_user = app->host, .intercept = mc__host_intercept, .intercept_user = app,
+            .on_change = mc__app_on_change, .on_change_user = app, .clock = app->config.clock,
+            .temp_dir = mc_z(app->dir.path), .on_write = mc__app_on_write,
+            .wants_before = mc__app_wants_before, .on_write_user = app,
+            .dispatch = mc__guests_dispatch, .dispatch_user = app->guests},
         &app->dynamic, err);
 }
 
@@ -254,6 +254,8 @@ static mc_code build_services(mc_app *app, const mc_app_config *config, mc_err *
         rc = mc_models_new(&app->models, err);
     if (rc == MC_OK)
         rc = build_permission(app, err);
+    if (rc == MC_OK)
+        rc = mc__guests_new(app, &app->guests, err);
     if (rc == MC_OK)
         rc = mc__host_new(app, &app->host, err);
     if (rc == MC_OK)
@@ -349,6 +351,7 @@ void mc_app_free(mc_app *app)
     mc_auth_free(app->auth);
     mc__app_pages_free(app);
     mc__host_free(app->host);
+    mc__guests_free(app->guests);
     mc_permission_free(app->permission);
     mc_models_free(app->models);
     mc_i18n_free(app->i18n);

@@ -33,6 +33,7 @@
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/outbox/outbox.h"
 #include "metacore/permission/permission.h"
+#include "metacore/runtime/wasm/wasm_runtime.h"
 #include "metacore/ws/ws.h"
 
 MC_BEGIN_DECLS
@@ -105,6 +106,9 @@ typedef struct mc_app_config {
     mc_str otlp_headers;     /* key=value,… sent with them, values percent-encoded; a secret */
     mc_str service_name;     /* of the spans; empty: metacore */
     double trace_untold;     /* of traces that begin here so much is not told, 0 to 1 */
+    /* Of mc_wasm_zygote_start, called first in main, before threads and secrets; borrowed, outlives
+     * the app. NULL: WebAssembly of addons is kept and does not run: its actions answer 501. */
+    mc_wasm_zygote *zygote;
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
 

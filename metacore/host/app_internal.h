@@ -34,6 +34,7 @@ typedef struct mc__app_numbers {
 } mc__app_numbers;
 
 typedef struct mc__app_collector mc__app_collector; /* app_spans.c */
+typedef struct mc__guests mc__guests;
 
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
@@ -50,6 +51,7 @@ struct mc_app {
     mc_i18n *i18n;
     mc_models *models;
     mc_permission *permission;
+    mc__guests *guests;
     mc_host *host;
     mc_auth *auth;
     mc_metadata *metadata;
@@ -99,6 +101,24 @@ mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uu
 /* app_marketplace.c: addons from hubs */
 mc_code mc__app_marketplace_new(mc_app *app, mc_err *err);
 void mc__app_marketplace_free(mc_app *app);
+
+/* guests.c: addons' WebAssembly */
+typedef struct mc__guest mc__guest;
+mc_code mc__guests_new(mc_app *app, mc__guests **out, mc_err *err);
+void mc__guests_free(mc__guests *self);
+/* Loads what is installed. What cannot be loaded is logged, and tried again when it is called. */
+mc_code mc__guests_start(mc__guests *self, mc_ctx *ctx, mc_err *err);
+/* Before an installation: the guest of bundle, to keep after it (*out NULL: it has none), with a
+ * ref. Compiles, so it blocks. Errors: why its module is refused. */
+mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, mc_str digest,
+                           mc__guest **out, mc_err *err);
+mc_code mc__guests_keep(mc__guests *self, mc__guest *guest, mc_err *err);
+void mc__guests_unref(mc__guests *self, mc__guest *guest);
+/* On the writer's thread: forgets what is no longer installed. */
+void mc__guests_after_change(mc__guests *self, const mc_addon_change *change);
+/* guests_action.c: a dispatcher of actions; user is the guests. Blocks. */
+mc_code mc__guests_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
+                            mc_err *err);
 
 /* host_pages.c: /metacore/manifests, /navigation, /catalog; and what they are made of */
 mc_code mc__app_pages_new(mc_app *app, mc_err *err);

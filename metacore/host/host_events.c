@@ -26,6 +26,7 @@ void mc__host_after_change(void *user, const mc_addon_change *change)
     mc_buf payload;
     mc_err ignored;
 
+    mc__guests_after_change(app->guests, change);
     if (!app->server)
         return; /* nobody is connected yet */
     mc_buf_init(&payload, 0);

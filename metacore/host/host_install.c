@@ -57,15 +57,25 @@ mc_code mc__host_read(mc_arena *arena, mc_str path, mc_install_source *out, mc_b
 mc_code mc_host_install(mc_host *self, mc_ctx *ctx, const mc_install_source *source,
                         const mc_host_install_options *options, mc_installation *out, mc_err *err)
 {
+    mc__guests *guests = self->app->guests;
     mc_install_plan *plan = NULL;
+    mc__guest *guest = NULL;
     mc_code rc = mc_installer_plan(self->installer, source, &plan, err);
 
+    if (rc == MC_OK)
+        rc = mc__guests_prepare(guests, source->bundle, mc_install_plan_digest(plan), &guest, err);
     if (rc == MC_OK)
         rc = mc_installer_install(self->installer, ctx,
                                   &(mc_install_run){.plan = plan,
                                                     .org_id = options->org_id,
                                                     .ignore_requires = options->ignore_requires},
                                   out, options->out_report, err);
+    if (rc == MC_OK && guest && !options->out_report) {
+        mc_err later; /* it is installed: its first call loads it again */
+
+        MC_IGNORE(mc__guests_keep(guests, guest, &later));
+    }
+    mc__guests_unref(guests, guest);
     mc_install_plan_free(plan);
     return rc;
 }

@@ -206,6 +206,11 @@ const mc_manifest *mc_install_plan_manifest(const mc_install_plan *plan)
     return plan->manifest;
 }
 
+mc_str mc_install_plan_digest(const mc_install_plan *plan)
+{
+    return mc_z(plan->digest);
+}
+
 /* ---- running ---- */
 
 /* Before anything is written: a model of the same key that is somebody else's. */

@@ -125,6 +125,8 @@ MC_API MC_MUST_USE mc_code mc_installer_plan(mc_installer *self, const mc_instal
                                              mc_install_plan **out, mc_err *err);
 MC_API void mc_install_plan_free(mc_install_plan *plan);
 MC_API const mc_manifest *mc_install_plan_manifest(const mc_install_plan *plan);
+/** Of its archive, hexadecimal. */
+MC_API mc_str mc_install_plan_digest(const mc_install_plan *plan);
 
 /** How a plan is run. */
 typedef struct mc_install_run {

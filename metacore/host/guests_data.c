@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows, for guests: read and written as everybody's are, of the organization that was called for.
+ */
+#include "metacore/host/guests_internal.h"
+
+#define REQUEST_BYTES_MAX ((size_t)64 << 10)
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX 200
+#define WHERE_MAX 32
+#define NAME_MAX_BYTES 63
+
+typedef enum op { CREATE, UPDATE, DELETE } op;
+
+typedef struct request {
+    mc__invocation *call;
+    const mc_json *json;
+    const mc_model *model;
+    op op;
+    mc_uuid id;
+    mc_dynamic_write *write;
+    mc_buf row;
+    mc_header pairs[WHERE_MAX + 2];
+    size_t pair_count;
+} request;
+
+/* ---- reading a request ---- */
+
+static bool is_name(mc_str name)
+{
+    if (name.len == 0 || name.len > NAME_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_first = (c >= 'a' && c <= 'z') || c == '_';
+
+        if (!is_first && (i == 0 || c < '0' || c > '9'))
+            return false;
+    }
+    return true;
+}
+
+static mc_code read_name(const mc_json *json, const char *key, mc_str *out, mc_err *err)
+{
+    const mc_json *value = mc_json_find(json, mc_z(key));
+
+    if (!value)
+        return MC_OK;
+    return mc_json_get_str(value, out) && is_name(*out)
+               ? MC_OK
+               : mc_fail(err, MC_INVALID, "%s must be [a-z_][a-z0-9_]{0,62}", key);
+}
+
+/* One of the addon's own tables by its name, or any model by its key. */
+static mc_code find_model(request *r, mc_ctx *ctx, mc_str table, mc_str key, mc_err *err)
+{
+    mc_models *models = r->call->guests->app->models;
+    mc_str own = r->call->guest->manifest->key;
+    const mc_model *const *all;
+    size_t count = 0;
+    mc_code rc = mc_models_list(models, ctx->arena, &all, &count, err);
+
+    if (rc == MC_OK && table.len == 0 && key.len == 0)
+        return mc_fail(err, MC_INVALID, "table or model is required");
+    for (size_t i = 0; i < count && rc == MC_OK && !r->model; i++) {
+        if (key.len ? mc_str_eq(all[i]->key, key)
+                    : mc_str_eq(all[i]->table, table) && mc_str_eq(all[i]->addon_key, own))
+            r->model = all[i];
+    }
+    if (rc == MC_OK && !r->model && key.len == 0)
+        r->model = mc_models_find(models, table);
+    return rc;
+}
+
+static mc_code check_right(request *r, mc_ctx *ctx, mc_capability_kind kind, mc_str name,
+                           mc_err *err)
+{
+    const mc_capability_set *held = r->call->guest->capabilities;
+    mc_app *app = r->call->guests->app;
+    bool is_visible = false;
+    mc_str target = name;
+    mc_code rc = MC_OK;
+
+    if (r->model && r->model->addon_key.len)
+        target = mc_str_printf(ctx->arena, "addon_%.*s.%.*s", MC_FMT(r->model->addon_key),
+                               MC_FMT(r->model->table));
+    if (!target.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "guest");
+    if (!r->model || mc_capability_check(held, kind, r->model->key, err) != MC_OK)
+        rc = mc_capability_check(held, kind, target, err);
+    if (rc == MC_OK && r->model)
+        rc = mc__host_is_visible(app->host, ctx, r->model, &is_visible, err);
+    if (rc == MC_OK && !is_visible)
+        rc = mc_fail(err, MC_NOT_FOUND, "no model \"%.*s\"", MC_FMT(name));
+    return rc == MC_OK ? mc_models_for_org(app->models, r->model, ctx->who.org_id, &r->model, err)
+                       : rc;
+}
+
+static mc_code open_request(request *r, mc_ctx *ctx, mc_str text, mc_capability_kind kind,
+                            mc_err *err)
+{
+    mc_str table = MC_STR(""), key = MC_STR("");
+    mc_code rc;
+
+    if (text.len > REQUEST_BYTES_MAX)
+        return mc_fail(err, MC_TOO_LARGE, "request exceeds %zu bytes", REQUEST_BYTES_MAX);
+    rc = mc_json_parse(ctx->arena, text, NULL, &r->json, err);
+    if (rc == MC_OK && r->json->kind != MC_JSON_OBJECT)
+        rc = mc_fail(err, MC_INVALID, "request is no JSON object");
+    if (rc == MC_OK)
+        rc = read_name(r->json, "table", &table, err);
+    if (rc == MC_OK)
+        rc = read_name(r->json, "model", &key, err);
+    if (rc == MC_OK)
+        rc = find_model(r, ctx, table, key, err);
+    return rc == MC_OK ? check_right(r, ctx, kind, key.len ? key : table, err) : rc;
+}
+
+/* ---- data_query ---- */
+
+static mc_code add_equal(request *r, mc_ctx *ctx, const mc_json_member *member, mc_err *err)
+{
+    mc_header *pair = &r->pairs[r->pair_count++];
+    mc_buf text;
+
+    if (!is_name(member->key))
+        return mc_fail(err, MC_INVALID, "where: a name must be [a-z_][a-z0-9_]{0,62}");
+    mc_buf_init_arena(&text, ctx->arena, 0);
+    switch (member->value->kind) {
+    case MC_JSON_NULL:
+        mc_buf_lit(&text, "null");
+        break;
+    case MC_JSON_STRING:
+        mc_buf_lit(&text, "eq:");
+        mc_buf_str(&text, member->value->as.string);
+        break;
+    case MC_JSON_BOOL:
+    case MC_JSON_NUMBER:
+        mc_buf_lit(&text, "eq:");
+        mc_json_write(&text, member->value);
+        break;
+    default:
+        return mc_fail(err, MC_INVALID, "where.%.*s: want a text, number, boolean or null",
+                       MC_FMT(member->key));
+    }
+    pair->name = mc_str_printf(ctx->arena, "f_%.*s", MC_FMT(member->key));
+    pair->value = mc_buf_get(&text);
+    return pair->name.ptr ? mc_buf_check(&text, "where", err) : mc_fail(err, MC_NO_MEMORY, "where");
+}
+
+static mc_code read_where(request *r, mc_ctx *ctx, mc_err *err)
+{
+    const mc_json *where = mc_json_find(r->json, MC_STR("where"));
+    mc_code rc = MC_OK;
+
+    if (!where || where->kind == MC_JSON_NULL)
+        return MC_OK;
+    if (where->kind != MC_JSON_OBJECT || where->as.object.count > WHERE_MAX)
+        return mc_fail(err, MC_INVALID, "where must be an object of at most %d columns", WHERE_MAX);
+    for (size_t i = 0; i < where->as.object.count && rc == MC_OK; i++)
+        rc = add_equal(r, ctx, &where->as.object.members[i], err);
+    return rc;
+}
+
+static mc_code read_limit(request *r, mc_ctx *ctx, mc_err *err)
+{
+    const mc_json *value = mc_json_find(r->json, MC_STR("limit"));
+    int64_t limit = LIMIT_DEFAULT;
+    mc_str text;
+
+    if (value && !mc_json_get_i64(value, 1, LIMIT_MAX, &limit))
+        return mc_fail(err, MC_INVALID, "limit must be 1..%d", LIMIT_MAX);
+    text = mc_str_printf(ctx->arena, "%lld", (long long)limit);
+    r->pairs[r->pair_count++] = (mc_header){MC_STR("per_page"), text};
+    r->pairs[r->pair_count++] = (mc_header){MC_STR("count"), MC_STR("none")};
+    return text.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "limit");
+}
+
+static mc_code query(request *r, mc_ctx *ctx, mc_str text, mc_buf *out, mc_err *err)
+{
+    mc_dynamic_page page;
+    mc_code rc = open_request(r, ctx, text, MC_CAP_DB_READ, err);
+
+    if (rc == MC_OK)
+        rc = read_where(r, ctx, err);
+    if (rc == MC_OK)
+        rc = read_limit(r, ctx, err);
+    mc_buf_lit(out, "{\"rows\":");
+    if (rc == MC_OK)
+        rc = mc_dynamic_list(r->call->guests->app->dynamic, ctx, r->model, r->pairs, r->pair_count,
+                             out, &page, err);
+    mc_buf_str(out, rc == MC_OK && page.has_more ? MC_STR(",\"has_more\":true}")
+                                                 : MC_STR(",\"has_more\":false}"));
+    return rc;
+}
+
+/* ---- data_mutate ---- */
+
+static mc_code read_op(request *r, mc_err *err)
+{
+    static const char *const names[] = {"create", "update", "delete"};
+    mc_str name = MC_STR(""), id = MC_STR("");
+
+    (void)mc_json_get_str(mc_json_find(r->json, MC_STR("op")), &name);
+    (void)mc_json_get_str(mc_json_find(r->json, MC_STR("id")), &id);
+    for (size_t i = 0; i < MC_LEN(names); i++) {
+        if (!mc_str_eq(name, mc_z(names[i])))
+            continue;
+        r->op = (op)i;
+        if (mc_json_find(r->json, MC_STR("inc")))
+            return mc_fail(err, MC_INVALID, "inc is not provided");
+        return r->op == CREATE || mc_uuid_parse(id, &r->id)
+                   ? MC_OK
+                   : mc_fail(err, MC_INVALID, "id must be a row's id");
+    }
+    return mc_fail(err, MC_INVALID, "op must be create, update or delete");
+}
+
+static mc_code write_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    request *r = user;
+    mc_dynamic *dynamic = r->call->guests->app->dynamic;
+    mc_time version;
+
+    (void)conn; /* in ctx */
+    switch (r->op) {
+    case CREATE:
+        return mc_dynamic_create(dynamic, ctx, r->write, &r->row, &version, err);
+    case UPDATE:
+        return mc_dynamic_update(dynamic, ctx, r->write, r->id, NULL, NULL, &r->row, &version, err);
+    default:
+        return mc_dynamic_delete(dynamic, ctx, r->model, r->id, NULL, NULL, err);
+    }
+}
+
+static mc_code mutate(request *r, mc_ctx *ctx, mc_str text, mc_buf *out, mc_err *err)
+{
+    mc_code rc = open_request(r, ctx, text, MC_CAP_DB_WRITE, err);
+    const mc_json *data = rc == MC_OK ? mc_json_find(r->json, MC_STR("data")) : NULL;
+
+    if (rc == MC_OK)
+        rc = read_op(r, err);
+    if (rc == MC_OK && r->op != DELETE && (!data || data->kind != MC_JSON_OBJECT))
+        rc = mc_fail(err, MC_INVALID, "data must be an object");
+    if (rc == MC_OK && r->op != DELETE)
+        rc = mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, data, r->op == CREATE,
+                                &r->write, err);
+    mc_buf_init_arena(&r->row, ctx->arena, 0);
+    if (rc == MC_OK)
+        rc = mc_db_write(r->call->guests->app->db, ctx, write_in, r, err);
+    if (rc != MC_OK)
+        return rc;
+    if (r->op != DELETE) {
+        mc_buf_lit(out, "{\"row\":");
+        mc_buf_str(out, mc_buf_get(&r->row));
+    } else {
+        mc_buf_lit(out, "{\"id\":\"");
+        mc_uuid_write(out, r->id);
+        mc_buf_char(out, '"');
+    }
+    mc_buf_char(out, '}');
+    return MC_OK;
+}
+
+/* ---- answers ---- */
+
+static const char *code_of(mc_code rc)
+{
+    switch (rc) {
+    case MC_FORBIDDEN:
+        return "forbidden";
+    case MC_NOT_FOUND:
+        return "not_found";
+    case MC_INVALID:
+    case MC_REJECTED:
+    case MC_CONFLICT:
+    case MC_TOO_LARGE:
+        return "invalid_request";
+    default:
+        return "db_error";
+    }
+}
+
+/* What broke inside is for the log, not for an addon. */
+static mc_str message_of(const mc_ctx *ctx, const mc_err *why)
+{
+    if (ctx->field_error_count && ctx->field_errors[0].message.len)
+        return ctx->field_errors[0].message;
+    return why->code == MC_IO || why->code == MC_INTERNAL ? MC_STR("database error")
+                                                          : mc_z(why->msg);
+}
+
+mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, bool is_write, mc_str text,
+                       mc_buf *out, mc_err *err)
+{
+    int64_t began_us = mc_clock_monotonic_us(call->guests->app->config.clock);
+    request r = {.call = call};
+    mc_ctx ctx = *call->ctx; /* what it leaves behind is not the request's */
+    mc_buf data;
+    mc_err why;
+    mc_code rc;
+
+    ctx.arena = arena;
+    ctx.field_errors = NULL;
+    ctx.field_error_count = 0;
+    ctx.now = mc_clock_now(call->guests->app->config.clock);
+    mc_buf_init_arena(&data, arena, MC_WASM_MESSAGE_MAX);
+    rc = is_write ? mutate(&r, &ctx, text, &data, &why) : query(&r, &ctx, text, &data, &why);
+    if (rc == MC_OK)
+        rc = mc_buf_check(&data, "answer", &why);
+    if (rc == MC_NO_MEMORY)
+        return mc_fail(err, rc, "guest");
+    if (rc == MC_OK) {
+        mc_buf_lit(out, "{\"success\":true,\"data\":");
+        mc_buf_str(out, mc_buf_get(&data));
+    } else {
+        mc_buf_printf(out,
+                      "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":", code_of(rc));
+        mc_json_write_str(out, message_of(&ctx, &why));
+        mc_buf_char(out, '}');
+    }
+    mc__guest_write_meta(call, began_us, false, out);
+    return MC_OK;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bundle's backend becomes a guest: found, held against its manifest, compiled, initialized. */
+#include "metacore/host/guests_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static mc_str text_of(const mc_json *object, const char *key)
+{
+    mc_str text = MC_STR("");
+
+    (void)mc_json_get_str(mc_json_find_nocase(object, mc_z(key)), &text); /* else empty */
+    return mc_str_trim(text);
+}
+
+static const mc_bundle_file *find_file(const mc_bundle *bundle, mc_str name)
+{
+    for (size_t i = 0; i < bundle->file_count; i++) {
+        if (mc_str_eq(bundle->files[i].name, name))
+            return &bundle->files[i];
+    }
+    return NULL;
+}
+
+/* A function that can be called as an export: two words, or both in one. */
+static bool is_callable(const mc_wasm_name *name)
+{
+    return name->kind == MC_WASM_FUNCTION &&
+           (mc_str_eq(mc_z(name->signature), MC_STR("(i32,i32)->(i64)")) ||
+            mc_str_eq(mc_z(name->signature), MC_STR("(i64)->(i64)")) ||
+            mc_str_eq(mc_z(name->signature), MC_STR("()->()")));
+}
+
+/* What is declared is there: actions are found wanting when they are installed, not when used. */
+static mc_code check_exports(const mc_wasm_module *module, const mc_manifest *manifest,
+                             const mc_json *exports, mc_err *err)
+{
+    size_t count = exports && exports->kind == MC_JSON_ARRAY ? exports->as.array.count : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        mc_wasm_name found;
+        mc_str name = MC_STR("");
+
+        (void)mc_json_get_str(exports->as.array.items[i], &name); /* parsing saw to it */
+        if (!mc_wasm_module_find_export(module, name, &found))
+            return mc_fail(err, MC_INVALID, "wasm: addon %.*s: export \"%.*s\" missing from module",
+                           MC_FMT(manifest->key), MC_FMT(name));
+        if (!is_callable(&found))
+            return mc_fail(err, MC_INVALID,
+                           "wasm: addon %.*s: export \"%.*s\" is no function (i32,i32)->i64 or "
+                           "(i64)->i64",
+                           MC_FMT(manifest->key), MC_FMT(name));
+    }
+    return MC_OK;
+}
+
+static bool is_offered(const mc_wasm_name *import)
+{
+    for (size_t i = 0; i < MC_LEN(mc__guest_imports); i++) {
+        if (mc_str_eq(import->module, mc_z(mc__guest_imports[i].module)) &&
+            mc_str_eq(import->name, mc_z(mc__guest_imports[i].name)))
+            return true;
+    }
+    return false;
+}
+
+static mc_code check_imports(const mc_wasm_module *module, const mc_manifest *manifest, mc_err *err)
+{
+    for (size_t i = 0; i < mc_wasm_module_import_count(module); i++) {
+        mc_wasm_name import;
+
+        mc_wasm_module_get_import(module, i, &import);
+        if (!is_offered(&import))
+            return mc_fail(err, MC_INVALID, "wasm: addon %.*s: import %.*s.%.*s is not provided",
+                           MC_FMT(manifest->key), MC_FMT(import.module), MC_FMT(import.name));
+    }
+    return MC_OK;
+}
+
+static mc_code check_module(const mc_manifest *manifest, mc_str bytes, const mc_json *exports,
+                            mc_err *err)
+{
+    mc_wasm_module *module = NULL;
+    mc_err why;
+    mc_code rc = mc_wasm_module_read(bytes, &module, &why);
+
+    if (rc != MC_OK)
+        return mc_fail(err, rc, "wasm: compile %.*s: %s", MC_FMT(manifest->key), why.msg);
+    rc = check_imports(module, manifest, err);
+    if (rc == MC_OK)
+        rc = check_exports(module, manifest, exports, err);
+    mc_wasm_module_free(module);
+    return rc;
+}
+
+/* A limit as declared, within what there is; absent, zero and nonsense are the default. */
+static int64_t limit_of(const mc_json *backend, const char *key, int64_t fallback, int64_t max)
+{
+    int64_t value = 0;
+
+    if (!mc_json_get_i64(mc_json_find_nocase(backend, mc_z(key)), 1, INT64_MAX, &value))
+        return fallback;
+    return value < max ? value : max;
+}
+
+static mc_code start(mc__guests *self, mc__guest *guest, const mc_json *backend, mc_str bytes,
+                     mc_err *err)
+{
+    mc_wasm_guest_options options = {MC_WASM_GUEST_OPTIONS};
+    mc_err why;
+    mc_code rc;
+
+    guest->timeout_ms =
+        limit_of(backend, "timeout_ms", MC_WASM_TIMEOUT_MS_DEFAULT, MC_WASM_TIMEOUT_MS_MAX);
+    if (!self->runtime)
+        return MC_OK;
+    options.memory_mb = (uint32_t)limit_of(backend, "memory_limit_mb", MC_WASM_MEMORY_MB_DEFAULT,
+                                           MC_WASM_MEMORY_MB_MAX);
+    rc = mc_wasm_guest_load(self->runtime, bytes, &options, &guest->wasm, &why);
+    if (rc != MC_OK)
+        return mc_fail(err, rc, "wasm: compile %.*s: %s", MC_FMT(guest->manifest->key), why.msg);
+    return MC_OK;
+}
+
+static mc_code load(mc__guests *self, const mc_bundle *bundle, const mc_json *backend,
+                    mc__guest *guest, mc_err *err)
+{
+    const mc_manifest *manifest = guest->manifest;
+    mc_str entry = text_of(backend, "entry");
+    const mc_bundle_file *file;
+    mc_code rc;
+
+    if (entry.len == 0)
+        entry = MC_STR("backend/backend.wasm");
+    file = find_file(bundle, entry);
+    if (!file)
+        return mc_fail(err, MC_INVALID, "host: bundle missing \"%.*s\" for addon \"%.*s\"",
+                       MC_FMT(entry), MC_FMT(manifest->key));
+    rc = check_module(manifest, file->data, mc_json_find_nocase(backend, MC_STR("exports")), err);
+    if (rc == MC_OK)
+        rc = mc_capability_set_new(manifest->key,
+                                   mc_json_find_nocase(manifest->root, MC_STR("capabilities")),
+                                   &guest->capabilities, err);
+    return rc == MC_OK ? start(self, guest, backend, file->data, err) : rc;
+}
+
+bool mc__guest_is_declared(const mc_manifest *manifest)
+{
+    return mc_str_eq(text_of(mc_json_find_nocase(manifest->root, MC_STR("backend")), "runtime"),
+                     MC_STR("wasm"));
+}
+
+mc_code mc__guest_load(mc__guests *self, const mc_bundle *bundle, mc_str digest, mc__guest **out,
+                       mc_err *err)
+{
+    mc__guest *guest = calloc(1, sizeof(*guest));
+    const mc_json *backend;
+    mc_code rc;
+
+    if (!guest)
+        return mc_fail(err, MC_NO_MEMORY, "guest");
+    guest->refs = 1;
+    (void)snprintf(guest->digest, sizeof(guest->digest), "%.*s", MC_FMT(digest));
+    rc = mc_manifest_parse(bundle->manifest, &guest->manifest, err);
+    backend = rc == MC_OK ? mc_json_find_nocase(guest->manifest->root, MC_STR("backend")) : NULL;
+    if (rc == MC_OK && !mc__guest_is_declared(guest->manifest)) {
+        mc__guest_free(guest);
+        *out = NULL;
+        return MC_OK;
+    }
+    if (rc == MC_OK)
+        rc = load(self, bundle, backend, guest, err);
+    if (rc != MC_OK) {
+        mc__guest_free(guest);
+        return rc;
+    }
+    *out = guest;
+    return MC_OK;
+}
+
+void mc__guest_free(mc__guest *guest)
+{
+    if (!guest)
+        return;
+    mc_wasm_guest_free(guest->wasm);
+    mc_capability_set_free(guest->capabilities);
+    mc_manifest_free(guest->manifest);
+    free(guest);
+}

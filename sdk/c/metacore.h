@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef METACORE_SDK_C_METACORE_H
+#define METACORE_SDK_C_METACORE_H
+
+/**
+ * metacore.h: all that an addon's backend in C needs, without a library.
+ *
+ *   #define METACORE_GUEST
+ *   #include "metacore.h"
+ *
+ *   METACORE_EXPORT("approve") mc_answer approve(const char *input, unsigned len)
+ *   {
+ *       mc_put("{\"success\":true,\"data\":");
+ *       mc_put_bytes(input, len);
+ *       mc_put("}");
+ *       return mc_finish();
+ *   }
+ *
+ *   clang --target=wasm32 -O2 -nostdlib -ffreestanding -Wl,--no-entry -o backend/backend.wasm x.c
+ *
+ * Each call gets a fresh instance: memory is never freed, and nothing is left for the next call.
+ * METACORE_GUEST defines what a module has once; other files of it include the header without.
+ *
+ * Threads:  a module has one.
+ * Standard: guest ABI version 1. What the host gives back lies in memory of mc_alloc.
+ */
+
+typedef unsigned long long mc_answer; /* address << 32 | length; 0: nothing */
+
+#define METACORE_EXPORT(name) __attribute__((export_name(name)))
+#define METACORE_IMPORT(name) __attribute__((import_module("metacore_host"), import_name(name)))
+
+/* A text constant as the two arguments that imports take. */
+#define MC_TEXT(text) (text), (unsigned)(sizeof(text) - 1)
+
+static inline const char *mc_answer_ptr(mc_answer answer)
+{
+    return (const char *)(unsigned long)(answer >> 32);
+}
+
+static inline unsigned mc_answer_len(mc_answer answer)
+{
+    return (unsigned)answer;
+}
+
+static inline mc_answer mc_answer_of(const void *ptr, unsigned len)
+{
+    return (mc_answer)(unsigned long)ptr << 32 | len;
+}
+
+/* ---- the host; requests and answers are JSON ---- */
+
+METACORE_IMPORT("log") void mc_host_log(const char *text, unsigned len);
+/** A setting of the installation: texts as they are, others as JSON; 0 when it is not set. */
+METACORE_IMPORT("env_get") mc_answer mc_host_env_get(const char *key, unsigned len);
+/** An empty method is GET. {"body","status"}, or {"error","message"}. */
+METACORE_IMPORT("http_fetch")
+mc_answer mc_host_http_fetch(const char *url, unsigned url_len, const char *method,
+                             unsigned method_len, const char *body, unsigned body_len);
+/** As those below: {"success","data"|"error":{"code","message"},"meta"}. */
+METACORE_IMPORT("event_emit")
+mc_answer mc_host_event_emit(const char *name, unsigned name_len, const char *payload,
+                             unsigned payload_len);
+/** {"table"|"model","where":{column: value},"limit"}: data {"rows","has_more"}. */
+METACORE_IMPORT("data_query") mc_answer mc_host_data_query(const char *request, unsigned len);
+/** {"op":"create|update|delete","table"|"model","id","data"}: data {"row"}, or {"id"}. */
+METACORE_IMPORT("data_mutate") mc_answer mc_host_data_mutate(const char *request, unsigned len);
+
+/* ---- memory, and the answer as it grows ---- */
+
+/** size bytes, aligned to 16; 0 when the addon's memory limit is reached. */
+void *mc_alloc(unsigned size);
+/** Appends to the answer. What does not fit into memory ends the call. */
+void mc_put_bytes(const char *bytes, unsigned len);
+void mc_put(const char *text);
+/** Appends what the host answered, or null. */
+void mc_put_answer(mc_answer answer);
+mc_answer mc_finish(void);
+
+#ifdef METACORE_GUEST
+
+extern unsigned char __heap_base; /* where the linker's own data end */
+
+static unsigned long mc__top;
+static char *mc__text;
+static unsigned mc__len, mc__room;
+
+METACORE_EXPORT("alloc") void *mc_alloc(unsigned size)
+{
+    unsigned long at = mc__top ? mc__top : ((unsigned long)&__heap_base + 15) & ~15ul;
+    unsigned long pages = __builtin_wasm_memory_size(0);
+    unsigned long long end = (unsigned long long)at + size;
+
+    if (end > (unsigned long long)pages << 16) {
+        unsigned long more =
+            (unsigned long)((end - ((unsigned long long)pages << 16) + 65535) >> 16);
+
+        if (end > 0xffffffffull - 16 || __builtin_wasm_memory_grow(0, more) == (unsigned long)-1)
+            return (void *)0;
+    }
+    mc__top = (unsigned long)((end + 15) & ~15ull);
+    return (void *)at;
+}
+
+void mc_put_bytes(const char *bytes, unsigned len)
+{
+    if (len > mc__room - mc__len) {
+        unsigned room = (mc__len + len) * 2;
+        char *grown = room > len ? mc_alloc(room) : (char *)0;
+
+        if (!grown)
+            __builtin_trap();
+        for (unsigned i = 0; i < mc__len; i++)
+            grown[i] = mc__text[i];
+        mc__text = grown;
+        mc__room = room;
+    }
+    for (unsigned i = 0; i < len; i++)
+        mc__text[mc__len++] = bytes[i];
+}
+
+void mc_put(const char *text)
+{
+    unsigned len = 0;
+
+    while (text[len])
+        len++;
+    mc_put_bytes(text, len);
+}
+
+void mc_put_answer(mc_answer answer)
+{
+    if (answer)
+        mc_put_bytes(mc_answer_ptr(answer), mc_answer_len(answer));
+    else
+        mc_put("null");
+}
+
+mc_answer mc_finish(void)
+{
+    return mc_answer_of(mc__text, mc__len);
+}
+
+#endif
+#endif
