@@ -65,13 +65,16 @@ MC_API MC_MUST_USE mc_code mc_push_keys_parse(mc_str public_key, mc_str private_
  * as_keys, salt  new for every message (mc_push_encrypt_new makes them); given for tests
  * Errors         TOO_LARGE: more than MC_PUSH_PLAIN_MAX. INVALID: ua_public is no point of P-256.
  */
-MC_API MC_MUST_USE mc_code
-mc_push_encrypt(mc_str plain, const unsigned char ua_public[MC_PUSH_POINT_BYTES],
-                const unsigned char auth[MC_PUSH_AUTH_BYTES], const mc_push_keys *as_keys,
-                const unsigned char salt[MC_PUSH_SALT_BYTES], mc_buf *out, mc_err *err);
-MC_API MC_MUST_USE mc_code
-mc_push_encrypt_new(mc_str plain, const unsigned char ua_public[MC_PUSH_POINT_BYTES],
-                    const unsigned char auth[MC_PUSH_AUTH_BYTES], mc_buf *out, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_push_encrypt(mc_str plain,
+                                           const unsigned char ua_public[MC_PUSH_POINT_BYTES],
+                                           const unsigned char auth[MC_PUSH_AUTH_BYTES],
+                                           const mc_push_keys *as_keys,
+                                           const unsigned char salt[MC_PUSH_SALT_BYTES],
+                                           mc_buf *out, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_push_encrypt_new(mc_str plain,
+                                               const unsigned char ua_public[MC_PUSH_POINT_BYTES],
+                                               const unsigned char auth[MC_PUSH_AUTH_BYTES],
+                                               mc_buf *out, mc_err *err);
 
 /** The value of an Authorization header for endpoint's origin: "vapid t=…, k=…". */
 MC_API MC_MUST_USE mc_code mc_push_vapid(const mc_push_keys *keys, mc_str endpoint, mc_str subject,

@@ -150,11 +150,10 @@ static mc_code subscribe(mc_http_req *req, mc_http_res *res, void *user, mc_err 
 {
     mc_ctx *ctx = mc_http_ctx(req);
     const subscription *s = req->state;
-    mc_db_value args[] = {mc_db_uuid(s->id),           mc_db_uuid(ctx->who.org_id),
-                          mc_db_uuid(ctx->who.user_id), mc_db_time(ctx->now),
-                          mc_db_text(s->endpoint),     mc_db_text(s->p256dh),
-                          mc_db_text(s->auth),         mc_db_text(s->device),
-                          mc_db_text(s->agent)};
+    mc_db_value args[] = {
+        mc_db_uuid(s->id),    mc_db_uuid(ctx->who.org_id), mc_db_uuid(ctx->who.user_id),
+        mc_db_time(ctx->now), mc_db_text(s->endpoint),     mc_db_text(s->p256dh),
+        mc_db_text(s->auth),  mc_db_text(s->device),       mc_db_text(s->agent)};
     bool is_mine = false;
     mc_db_rows rows;
     mc_buf *out = mc_http_ok_begin(res, 200);

@@ -71,13 +71,13 @@ mc_code mc_push_keys_new(mc_push_keys *out, mc_err *err)
     BIGNUM *scalar = NULL;
     mc_push_keys keys;
     size_t len = 0;
-    bool is_good = key && EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY,
-                                                          keys.public_key, MC_PUSH_POINT_BYTES,
-                                                          &len) &&
-                   len == MC_PUSH_POINT_BYTES &&
-                   EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) &&
-                   BN_bn2binpad(scalar, keys.private_key, MC_PUSH_SCALAR_BYTES) ==
-                       MC_PUSH_SCALAR_BYTES;
+    bool is_good =
+        key &&
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, keys.public_key,
+                                        MC_PUSH_POINT_BYTES, &len) &&
+        len == MC_PUSH_POINT_BYTES &&
+        EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) &&
+        BN_bn2binpad(scalar, keys.private_key, MC_PUSH_SCALAR_BYTES) == MC_PUSH_SCALAR_BYTES;
 
     if (is_good)
         *out = keys;

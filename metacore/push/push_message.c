@@ -26,8 +26,8 @@ static mc_code agree(const mc_push_keys *ours, const unsigned char theirs[MC_PUS
     EVP_PKEY_CTX *ctx = own ? EVP_PKEY_CTX_new(own, NULL) : NULL;
     size_t len = MC_PUSH_SCALAR_BYTES;
     bool is_good = ctx && peer && EVP_PKEY_derive_init(ctx) > 0 &&
-                   EVP_PKEY_derive_set_peer(ctx, peer) > 0 &&
-                   EVP_PKEY_derive(ctx, out, &len) > 0 && len == MC_PUSH_SCALAR_BYTES;
+                   EVP_PKEY_derive_set_peer(ctx, peer) > 0 && EVP_PKEY_derive(ctx, out, &len) > 0 &&
+                   len == MC_PUSH_SCALAR_BYTES;
 
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(peer);
@@ -98,14 +98,13 @@ static bool seal(const content_keys *keys, mc_str plain, char *out)
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     unsigned char *at = (unsigned char *)out, *tag = at + plain.len + 1;
     int len = 0, more = 0;
-    bool is_good = ctx &&
-                   EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, keys->key.bytes,
-                                      keys->nonce.bytes) &&
-                   EVP_EncryptUpdate(ctx, at, &len, (const unsigned char *)plain.ptr,
-                                     (int)plain.len) &&
-                   EVP_EncryptUpdate(ctx, at + len, &more, &delimiter, 1) &&
-                   EVP_EncryptFinal_ex(ctx, at + len + more, &more) &&
-                   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, tag);
+    bool is_good =
+        ctx &&
+        EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, keys->key.bytes, keys->nonce.bytes) &&
+        EVP_EncryptUpdate(ctx, at, &len, (const unsigned char *)plain.ptr, (int)plain.len) &&
+        EVP_EncryptUpdate(ctx, at + len, &more, &delimiter, 1) &&
+        EVP_EncryptFinal_ex(ctx, at + len + more, &more) &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, tag);
 
     EVP_CIPHER_CTX_free(ctx);
     return is_good;
@@ -205,8 +204,8 @@ mc_code mc_push_vapid(const mc_push_keys *keys, mc_str endpoint, mc_str subject,
     write_origin(&url, &origin);
     mc_buf_lit(&claims, "{\"aud\":");
     mc_json_write_str(&claims, mc_buf_get(&origin));
-    mc_buf_printf(&claims, ",\"exp\":%lld,\"sub\":",
-                  (long long)(now / MC_TIME_US_PER_S + VAPID_LIFE_S));
+    mc_buf_printf(&claims,
+                  ",\"exp\":%lld,\"sub\":", (long long)(now / MC_TIME_US_PER_S + VAPID_LIFE_S));
     mc_json_write_str(&claims, subject);
     mc_buf_char(&claims, '}');
     mc_base64url_write(&token, MC_STR("{\"alg\":\"ES256\",\"typ\":\"JWT\"}"));

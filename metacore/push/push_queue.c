@@ -133,10 +133,9 @@ static void send_message(message *m)
         m->fate = GIVEN_UP;
     atomic_fetch_add(m->fate == SENT ? &self->succeeded : &self->failed, 1);
     if (m->fate == GIVEN_UP)
-        mc_log_warn(self->config.log, "push.given_up",
-                    MC_KV_UUID("subscription_id", m->subscription_id),
-                    MC_KV_I64("status", m->status),
-                    MC_KV_Z("error", rc == MC_OK ? "refused" : err.msg));
+        mc_log_warn(
+            self->config.log, "push.given_up", MC_KV_UUID("subscription_id", m->subscription_id),
+            MC_KV_I64("status", m->status), MC_KV_Z("error", rc == MC_OK ? "refused" : err.msg));
 }
 
 /* ---- its row ---- */
@@ -150,8 +149,7 @@ static mc_code exec_ids(mc_ctx *ctx, mc_str sql, mc_uuid id, mc_time now, mc_err
 
 static mc_code put_back(const message *m, mc_ctx *ctx, mc_time now, mc_err *err)
 {
-    mc_db_value args[] = {mc_db_uuid(m->id), mc_db_uuid(m->self->lease_id),
-                          mc_db_int(m->attempts),
+    mc_db_value args[] = {mc_db_uuid(m->id), mc_db_uuid(m->self->lease_id), mc_db_int(m->attempts),
                           mc_db_time(now + m->wait_s * MC_TIME_US_PER_S)};
 
     return mc_db_exec(ctx->conn,
@@ -168,10 +166,10 @@ static mc_code record(const message *m, mc_ctx *ctx, mc_time now, mc_err *err)
 
     if (m->fate == AGAIN)
         return put_back(m, ctx, now, err);
-    rc = mc_db_exec(ctx->conn, MC_STR("DELETE FROM push_messages WHERE id = $1"), &id, 1, NULL, err);
+    rc =
+        mc_db_exec(ctx->conn, MC_STR("DELETE FROM push_messages WHERE id = $1"), &id, 1, NULL, err);
     if (rc == MC_OK && m->fate == SENT)
-        rc = exec_ids(ctx,
-                      MC_STR("UPDATE push_subscriptions SET last_used_at = $2 WHERE id = $1"),
+        rc = exec_ids(ctx, MC_STR("UPDATE push_subscriptions SET last_used_at = $2 WHERE id = $1"),
                       m->subscription_id, now, err);
     if (rc == MC_OK && m->fate == ENDED)
         rc = exec_ids(ctx,

@@ -132,10 +132,12 @@ mc_code mc_push_send(mc_push *self, mc_ctx *ctx, mc_uuid user_id, mc_str payload
 
         rc = mc_uuid_v7(&id, err);
         if (rc == MC_OK) {
-            mc_db_value row[] = {
-                mc_db_uuid(id), mc_db_uuid(ctx->who.org_id), mc_db_uuid(subscriptions[i]),
-                mc_db_text(payload), mc_db_time(ctx->now),
-                mc_db_time(ctx->now + (mc_time)MC_PUSH_TTL_S * MC_TIME_US_PER_S)};
+            mc_db_value row[] = {mc_db_uuid(id),
+                                 mc_db_uuid(ctx->who.org_id),
+                                 mc_db_uuid(subscriptions[i]),
+                                 mc_db_text(payload),
+                                 mc_db_time(ctx->now),
+                                 mc_db_time(ctx->now + (mc_time)MC_PUSH_TTL_S * MC_TIME_US_PER_S)};
 
             rc = mc_db_exec(ctx->conn,
                             MC_STR("INSERT INTO push_messages (id, organization_id, "

@@ -60,8 +60,8 @@ MC_TEST("a message has at most what one record holds, and its receiver's key is 
     MC_REQUIRE(arena);
     mc_buf_init_arena(&message, arena, 0);
     memcpy(point, bytes(arena, UA_PUBLIC), sizeof(point));
-    MC_EXPECT_OK(mc_push_encrypt_new(mc_str_of(plain, MC_PUSH_PLAIN_MAX), point,
-                                     bytes(arena, AUTH), &message, &err),
+    MC_EXPECT_OK(mc_push_encrypt_new(mc_str_of(plain, MC_PUSH_PLAIN_MAX), point, bytes(arena, AUTH),
+                                     &message, &err),
                  &err);
     MC_EXPECT_EQ(message.len, 4096);
     MC_EXPECT_EQ(mc_push_encrypt_new(mc_str_of(plain, MC_PUSH_PLAIN_MAX + 1), point,

@@ -258,7 +258,7 @@ static mc_code update(mc_http_req *req, mc_http_res *res, void *user, mc_err *er
     mc_ctx *ctx = mc_http_ctx(req);
     const change *c = req->state;
     const mc__webhook_input *in = &c->in;
-    bool is_anew = in->has_url || (in->has_active && in->active);
+    bool is_anew = in->has_url || in->is_flipped || (in->has_active && in->active);
     mc_db_value args[] = {mc_db_uuid(c->id),
                           mc_db_uuid(ctx->who.org_id),
                           mc_db_time(ctx->now),
@@ -269,15 +269,17 @@ static mc_code update(mc_http_req *req, mc_http_res *res, void *user, mc_err *er
                           given(in->has_retry, mc_db_int(in->retry_max)),
                           given(in->has_timeout, mc_db_int(in->timeout_s)),
                           given(in->has_ordered, mc_db_bool(in->is_ordered)),
-                          mc_db_bool(is_anew)};
+                          mc_db_bool(is_anew),
+                          mc_db_bool(in->is_flipped)};
     mc_code rc = mc__webhooks_check_id(ctx, c->id, err);
 
     if (rc == MC_OK)
         rc = mc_db_exec(
             ctx->conn,
             MC_STR("UPDATE webhooks SET updated_at = $3, name = coalesce($4, name), url = "
-                   "coalesce($5, url), events = coalesce($6, events), active = coalesce($7, "
-                   "active), retry_max = coalesce($8, retry_max), timeout_sec = coalesce($9, "
+                   "coalesce($5, url), events = coalesce($6, events), active = CASE WHEN $12 "
+                   "THEN NOT active ELSE coalesce($7, active) END, retry_max = coalesce($8, "
+                   "retry_max), timeout_sec = coalesce($9, "
                    "timeout_sec), ordered = coalesce($10, ordered), consecutive_failures = CASE "
                    "WHEN $11 THEN 0 ELSE consecutive_failures END, failing_since = CASE WHEN $11 "
                    "THEN NULL ELSE failing_since END, paused_until = CASE WHEN $11 THEN NULL ELSE "

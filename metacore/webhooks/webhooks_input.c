@@ -192,12 +192,17 @@ static mc_code read_active(mc_http_req *req, const mc_json *body, mc__webhook_in
         if (!mc_json_get_bool(value, &out->active))
             return broken(req, "active", "invalid_type", "active: want true or false", err);
         out->has_active = true;
-        return MC_OK;
     }
     if (!status)
         return MC_OK;
     if (!mc_json_get_str(status, &word))
         return broken(req, "status", "invalid_type", "status: want active or inactive", err);
+    if (value) {
+        /* A page sends the whole row back, and has changed the spelling that it knows. */
+        out->is_flipped = out->active ? mc_str_eq_nocase(word, MC_STR("inactive"))
+                                      : mc_str_eq_nocase(word, MC_STR("active"));
+        return MC_OK;
+    }
     out->active = mc_str_eq_nocase(word, MC_STR("active"));
     /* "paused" and "disabled" are what we say of it: sent back, they change nothing. */
     out->has_active = out->active || mc_str_eq_nocase(word, MC_STR("inactive"));

@@ -89,6 +89,8 @@ typedef struct mc__webhook_input {
     mc_str name, url, events; /* events: a JSON array's text */
     bool active, is_ordered;
     int64_t retry_max, timeout_s;
+    bool
+        is_flipped; /* active and status disagree: one of them is as it was, the other the change */
     bool has_name, has_url, has_events, has_active, has_ordered, has_retry, has_timeout;
 } mc__webhook_input;
 mc_code mc__webhook_read(mc_webhooks *self, mc_http_req *req, bool is_create,

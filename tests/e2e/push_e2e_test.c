@@ -71,10 +71,11 @@ static int subscribe(mc_client *client, const mc_receiver *receiver, const char 
     char body[600];
 
     (void)snprintf(body, sizeof(body),
-                   is_nested ? "{\"endpoint\":\"http://127.0.0.1:%u%s\",\"keys\":{\"p256dh\":\"%s\","
-                               "\"auth\":\"%s\"}}"
-                             : "{\"endpoint\":\"http://127.0.0.1:%u%s\",\"p256dh\":\"%s\",\"auth\":"
-                               "\"%s\",\"device_type\":\"web\"}",
+                   is_nested
+                       ? "{\"endpoint\":\"http://127.0.0.1:%u%s\",\"keys\":{\"p256dh\":\"%s\","
+                         "\"auth\":\"%s\"}}"
+                       : "{\"endpoint\":\"http://127.0.0.1:%u%s\",\"p256dh\":\"%s\",\"auth\":"
+                         "\"%s\",\"device_type\":\"web\"}",
                    receiver->port, path, UA_PUBLIC, AUTH);
     return mc_client_call(client, "POST", "/api/push/subscribe", body);
 }

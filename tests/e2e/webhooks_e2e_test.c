@@ -217,6 +217,15 @@ MC_TEST("a failed test is not tried again; deliveries are sent again by one and 
     MC_EXPECT_EQ(call(&w.client, "POST", "/api/webhooks/%s/replay", id, body), 200);
     MC_EXPECT_Z(mc_client_field(&w.client, "queued"), "2");
     MC_EXPECT(mc_receiver_wait(&w.receiver, "/fail", 6, WAIT_MS));
+    MC_CASE("a page sends both spellings back and has changed one");
+    MC_EXPECT_EQ(
+        call(&w.client, "PUT", "/api/webhooks/%s", id, "{\"active\":true,\"status\":\"inactive\"}"),
+        200);
+    MC_EXPECT_Z(mc_client_field(&w.client, "active"), "false");
+    MC_EXPECT_EQ(
+        call(&w.client, "PUT", "/api/webhooks/%s", id, "{\"active\":true,\"status\":\"inactive\"}"),
+        200);
+    MC_EXPECT_Z(mc_client_field(&w.client, "status"), "active");
     MC_CASE("stats, and the end");
     MC_EXPECT(wait_for(&w, id, "/api/webhooks/stats", "\"pending\":0"));
     MC_EXPECT_EQ(call(&w.client, "DELETE", "/api/webhooks/%s/logs", id, NULL), 200);
