@@ -43,6 +43,9 @@ int main(int argc, char **argv)
     mc_err err;
     int got;
 
+    /* First of all, before threads and secrets: addons' WebAssembly runs in children of this. */
+    if (mc_wasm_zygote_start(&config.zygote, &err) != MC_OK)
+        fprintf(stderr, "embed: addons' WebAssembly will not run: %s\n", err.msg);
     config.data_dir = mc_z(argc > 1 ? argv[1] : "./embed-data");
     (void)sigemptyset(&until);
     (void)sigaddset(&until, SIGINT);
@@ -53,11 +56,13 @@ int main(int argc, char **argv)
         mc_app_add_route(app, &greeting, &err) != MC_OK || mc_app_start(app, &err) != MC_OK) {
         fprintf(stderr, "embed: %s\n", err.msg);
         mc_app_free(app);
+        mc_wasm_zygote_stop(config.zygote);
         return 1;
     }
     printf("listening on http://127.0.0.1:%u\n", mc_app_port(app));
     (void)fflush(stdout);
     (void)sigwait(&until, &got);
     mc_app_free(app);
+    mc_wasm_zygote_stop(config.zygote);
     return 0;
 }
