@@ -24,10 +24,13 @@ static mc_code build(mc__guests *self, mc_err *err)
                          &self->runtime, err);
     if (rc == MC_OK)
         rc = mc_metrics_collect(app->numbers.registry, mc__guests_collect, self, err);
-    return rc == MC_OK ? mc_http_client_new(&(mc_http_client_config){MC_HTTP_CLIENT_CONFIG,
-                                                                     .timeout_ms = HTTP_TIMEOUT_MS},
-                                            &self->client, err)
-                       : rc;
+    return rc == MC_OK
+               ? mc_http_client_new(
+                     &(mc_http_client_config){MC_HTTP_CLIENT_CONFIG,
+                                              .allow_private = app->config.allow_private_egress,
+                                              .timeout_ms = HTTP_TIMEOUT_MS},
+                     &self->client, err)
+               : rc;
 }
 
 mc_code mc__guests_new(mc_app *app, mc__guests **out, mc_err *err)

@@ -7,6 +7,7 @@
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
 #define WHERE_MAX 32
+#define BATCH_MAX 100
 #define NAME_MAX_BYTES 63
 
 typedef enum op { CREATE, UPDATE, DELETE } op;
@@ -95,21 +96,25 @@ static mc_code check_right(request *r, mc_ctx *ctx, mc_capability_kind kind, mc_
                        : rc;
 }
 
-static mc_code open_request(request *r, mc_ctx *ctx, mc_str text, mc_capability_kind kind,
+static mc_code read_json(mc_ctx *ctx, mc_str text, const mc_json **out, mc_err *err)
+{
+    if (text.len > REQUEST_BYTES_MAX)
+        return mc_fail(err, MC_TOO_LARGE, "request exceeds %zu bytes", REQUEST_BYTES_MAX);
+    return mc_json_parse(ctx->arena, text, NULL, out, err);
+}
+
+static mc_code open_request(request *r, mc_ctx *ctx, const mc_json *json, mc_capability_kind kind,
                             mc_err *err)
 {
     mc_str table = MC_STR(""), key = MC_STR("");
-    mc_code rc;
+    mc_code rc = MC_OK;
 
-    if (text.len > REQUEST_BYTES_MAX)
-        return mc_fail(err, MC_TOO_LARGE, "request exceeds %zu bytes", REQUEST_BYTES_MAX);
-    rc = mc_json_parse(ctx->arena, text, NULL, &r->json, err);
-    if (rc == MC_OK && r->json->kind != MC_JSON_OBJECT)
-        rc = mc_fail(err, MC_INVALID, "request is no JSON object");
+    r->json = json;
+    if (json->kind != MC_JSON_OBJECT)
+        return mc_fail(err, MC_INVALID, "request is no JSON object");
+    rc = read_name(json, "table", &table, err);
     if (rc == MC_OK)
-        rc = read_name(r->json, "table", &table, err);
-    if (rc == MC_OK)
-        rc = read_name(r->json, "model", &key, err);
+        rc = read_name(json, "model", &key, err);
     if (rc == MC_OK)
         rc = find_model(r, ctx, table, key, err);
     return rc == MC_OK ? check_right(r, ctx, kind, key.len ? key : table, err) : rc;
@@ -175,10 +180,17 @@ static mc_code read_limit(request *r, mc_ctx *ctx, mc_err *err)
     return text.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "limit");
 }
 
-static mc_code query(request *r, mc_ctx *ctx, mc_str text, mc_buf *out, mc_err *err)
+static mc_code query(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc_buf *out,
+                     mc_err *err)
 {
+    request *r = mc_arena_object(ctx->arena, request);
     mc_dynamic_page page;
-    mc_code rc = open_request(r, ctx, text, MC_CAP_DB_READ, err);
+    mc_code rc;
+
+    if (!r)
+        return mc_fail(err, MC_NO_MEMORY, "guest");
+    r->call = call;
+    rc = open_request(r, ctx, json, MC_CAP_DB_READ, err);
 
     if (rc == MC_OK)
         rc = read_where(r, ctx, err);
@@ -215,13 +227,27 @@ static mc_code read_op(request *r, mc_err *err)
     return mc_fail(err, MC_INVALID, "op must be create, update or delete");
 }
 
-static mc_code write_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+static mc_code prepare(request *r, mc_ctx *ctx, const mc_json *json, mc_err *err)
 {
-    request *r = user;
+    mc_code rc = open_request(r, ctx, json, MC_CAP_DB_WRITE, err);
+    const mc_json *data = rc == MC_OK ? mc_json_find(json, MC_STR("data")) : NULL;
+
+    mc_buf_init_arena(&r->row, ctx->arena, 0);
+    if (rc == MC_OK)
+        rc = read_op(r, err);
+    if (rc != MC_OK || r->op == DELETE)
+        return rc;
+    if (!data || data->kind != MC_JSON_OBJECT)
+        return mc_fail(err, MC_INVALID, "data must be an object");
+    return mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, data, r->op == CREATE,
+                              &r->write, err);
+}
+
+static mc_code write_one(request *r, mc_ctx *ctx, mc_err *err)
+{
     mc_dynamic *dynamic = r->call->guests->app->dynamic;
     mc_time version;
 
-    (void)conn; /* in ctx */
     switch (r->op) {
     case CREATE:
         return mc_dynamic_create(dynamic, ctx, r->write, &r->row, &version, err);
@@ -232,23 +258,41 @@ static mc_code write_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     }
 }
 
-static mc_code mutate(request *r, mc_ctx *ctx, mc_str text, mc_buf *out, mc_err *err)
-{
-    mc_code rc = open_request(r, ctx, text, MC_CAP_DB_WRITE, err);
-    const mc_json *data = rc == MC_OK ? mc_json_find(r->json, MC_STR("data")) : NULL;
+/* What is written together. */
+typedef struct batch {
+    request *items;
+    size_t count;
+    size_t at; /* the one that is looked at */
+} batch;
 
-    if (rc == MC_OK)
-        rc = read_op(r, err);
-    if (rc == MC_OK && r->op != DELETE && (!data || data->kind != MC_JSON_OBJECT))
-        rc = mc_fail(err, MC_INVALID, "data must be an object");
-    if (rc == MC_OK && r->op != DELETE)
-        rc = mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, data, r->op == CREATE,
-                                &r->write, err);
-    mc_buf_init_arena(&r->row, ctx->arena, 0);
-    if (rc == MC_OK)
-        rc = mc_db_write(r->call->guests->app->db, ctx, write_in, r, err);
-    if (rc != MC_OK)
-        return rc;
+static mc_code write_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    batch *all = user;
+    mc_code rc = MC_OK;
+
+    (void)conn; /* in ctx */
+    for (all->at = 0; all->at < all->count && rc == MC_OK; all->at += rc == MC_OK)
+        rc = write_one(&all->items[all->at], ctx, err);
+    return rc;
+}
+
+static mc_code write_all(mc__invocation *call, mc_ctx *ctx, const mc_json *const *items, batch *all,
+                         mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    all->items = mc_arena_array(ctx->arena, request, all->count);
+    if (!all->items)
+        return mc_fail(err, MC_NO_MEMORY, "guest");
+    for (all->at = 0; all->at < all->count && rc == MC_OK; all->at += rc == MC_OK) {
+        all->items[all->at] = (request){.call = call};
+        rc = prepare(&all->items[all->at], ctx, items[all->at], err);
+    }
+    return rc == MC_OK ? mc_db_write(call->guests->app->db, ctx, write_in, all, err) : rc;
+}
+
+static void write_result(const request *r, mc_buf *out)
+{
     if (r->op != DELETE) {
         mc_buf_lit(out, "{\"row\":");
         mc_buf_str(out, mc_buf_get(&r->row));
@@ -258,6 +302,50 @@ static mc_code mutate(request *r, mc_ctx *ctx, mc_str text, mc_buf *out, mc_err 
         mc_buf_char(out, '"');
     }
     mc_buf_char(out, '}');
+}
+
+static mc_code mutate(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc_buf *out,
+                      mc_err *err)
+{
+    batch all = {.count = 1};
+    mc_code rc = write_all(call, ctx, &json, &all, err);
+
+    if (rc == MC_OK)
+        write_result(&all.items[0], out);
+    return rc;
+}
+
+/* ---- data_batch ---- */
+
+/* Which one it was stands before what was wrong with it. */
+static mc_code at_item(const batch *all, mc_code rc, mc_err *err)
+{
+    mc_err why = *err;
+
+    return all->at < all->count ? mc_fail(err, rc, "mutations[%zu]: %s", all->at, why.msg) : rc;
+}
+
+static mc_code run_batch(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc_buf *out,
+                         mc_err *err)
+{
+    const mc_json *list = mc_json_find(json, MC_STR("mutations"));
+    batch all = {.count = 0};
+    mc_code rc;
+
+    if (!list || list->kind != MC_JSON_ARRAY || list->as.array.count == 0 ||
+        list->as.array.count > BATCH_MAX)
+        return mc_fail(err, MC_INVALID, "mutations must be an array of 1..%d", BATCH_MAX);
+    all.count = list->as.array.count;
+    rc = write_all(call, ctx, list->as.array.items, &all, err);
+    if (rc != MC_OK)
+        return at_item(&all, rc, err);
+    mc_buf_lit(out, "{\"results\":[");
+    for (size_t i = 0; i < all.count; i++) {
+        if (i)
+            mc_buf_char(out, ',');
+        write_result(&all.items[i], out);
+    }
+    mc_buf_lit(out, "]}");
     return MC_OK;
 }
 
@@ -289,11 +377,28 @@ static mc_str message_of(const mc_ctx *ctx, const mc_err *why)
                                                           : mc_z(why->msg);
 }
 
-mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, bool is_write, mc_str text,
+static mc_code run(mc__invocation *call, mc_ctx *ctx, uint32_t import, mc_str text, mc_buf *out,
+                   mc_err *err)
+{
+    const mc_json *json = NULL;
+    mc_code rc = read_json(ctx, text, &json, err);
+
+    if (rc != MC_OK)
+        return rc;
+    switch (import) {
+    case MC__GUEST_DATA_QUERY:
+        return query(call, ctx, json, out, err);
+    case MC__GUEST_DATA_MUTATE:
+        return mutate(call, ctx, json, out, err);
+    default:
+        return run_batch(call, ctx, json, out, err);
+    }
+}
+
+mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, mc_str text,
                        mc_buf *out, mc_err *err)
 {
     int64_t began_us = mc_clock_monotonic_us(call->guests->app->config.clock);
-    request r = {.call = call};
     mc_ctx ctx = *call->ctx; /* what it leaves behind is not the request's */
     mc_buf data;
     mc_err why;
@@ -304,7 +409,7 @@ mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, bool is_write, mc_
     ctx.field_error_count = 0;
     ctx.now = mc_clock_now(call->guests->app->config.clock);
     mc_buf_init_arena(&data, arena, MC_WASM_MESSAGE_MAX);
-    rc = is_write ? mutate(&r, &ctx, text, &data, &why) : query(&r, &ctx, text, &data, &why);
+    rc = run(call, &ctx, import, text, &data, &why);
     if (rc == MC_OK)
         rc = mc_buf_check(&data, "answer", &why);
     if (rc == MC_NO_MEMORY)

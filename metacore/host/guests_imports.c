@@ -6,20 +6,20 @@
 #define KEY_BYTES_MAX 256
 #define LINE_BYTES_MAX 2048
 #define LINES_MAX 256 /* of one call */
-#define FETCH_MS_MAX 30000
-#define FETCH_BODY_MAX ((size_t)8 << 20)
 #define EVENT_NAME_MAX 256
 #define EVENT_BYTES_MAX ((size_t)256 << 10)
 #define SCRATCH_BYTES ((size_t)40 << 20) /* an answer, and its growing copies */
 
 #define MODULE "metacore_host"
-const mc_wasm_host_import mc__guest_imports[6] = {
+const mc_wasm_host_import mc__guest_imports[8] = {
     [MC__GUEST_LOG] = {MODULE, "log", 1, false},
     [MC__GUEST_ENV_GET] = {MODULE, "env_get", 1, true},
     [MC__GUEST_HTTP_FETCH] = {MODULE, "http_fetch", 3, true},
     [MC__GUEST_EVENT_EMIT] = {MODULE, "event_emit", 2, true},
     [MC__GUEST_DATA_QUERY] = {MODULE, "data_query", 1, true},
     [MC__GUEST_DATA_MUTATE] = {MODULE, "data_mutate", 1, true},
+    [MC__GUEST_DATA_BATCH] = {MODULE, "data_batch", 1, true},
+    [MC__GUEST_HTTP_REQUEST] = {MODULE, "http_request", 4, true},
 };
 
 /* ---- log, env_get ---- */
@@ -58,60 +58,6 @@ static mc_code get_setting(mc__invocation *call, mc_str key, mc_buf *out, mc_err
     else if (value && value->kind != MC_JSON_NULL)
         mc_json_write(out, value);
     return rc;
-}
-
-/* ---- http_fetch ---- */
-
-static void write_flat_error(mc_buf *out, const char *code, mc_str message)
-{
-    mc_buf_printf(out, "{\"error\":\"%s\",\"message\":", code);
-    mc_json_write_str(out, message);
-    mc_buf_char(out, '}');
-}
-
-static const char *fetch_code(mc_code rc)
-{
-    return rc == MC_FORBIDDEN ? "forbidden" : rc == MC_INVALID ? "bad_request" : "transport";
-}
-
-static int64_t time_left_ms(const mc__invocation *call, int64_t deadline_us)
-{
-    int64_t left = (deadline_us - mc_clock_monotonic_us(call->guests->app->config.clock)) / 1000;
-
-    return left < 1 ? 1 : left > FETCH_MS_MAX ? FETCH_MS_MAX : left;
-}
-
-static mc_code fetch(mc__invocation *call, mc_arena *arena, const mc_str *args, int64_t deadline_us,
-                     mc_buf *out, mc_err *err)
-{
-    static const mc_http_pair json = {MC_STR_INIT("Content-Type"), MC_STR_INIT("application/json")};
-    mc_http_call request = {.url = args[0],
-                            .method = args[1],
-                            .headers = &json,
-                            .header_count = args[2].len > 0,
-                            .body = args[2],
-                            .timeout_ms = time_left_ms(call, deadline_us),
-                            .max_body_bytes = FETCH_BODY_MAX};
-    mc_http_reply reply;
-    mc_err why;
-    mc_code rc = mc_capability_check_url(call->guest->capabilities, args[0], &why);
-
-    if (rc == MC_OK)
-        rc = mc_http_client_call(call->guests->client, arena, &request, &reply, &why);
-    if (rc == MC_NO_MEMORY)
-        return mc_fail(err, rc, "http_fetch");
-    if (rc != MC_OK) {
-        write_flat_error(out, fetch_code(rc), mc_z(why.msg));
-        return MC_OK;
-    }
-    mc_buf_lit(out, "{\"body\":");
-    mc_json_write_str(out, reply.body);
-    mc_buf_printf(out, ",\"status\":%d}", reply.status);
-    if (mc_buf_failed(out) || mc_buf_get(out).len > MC_WASM_MESSAGE_MAX) {
-        mc_buf_clear(out);
-        write_flat_error(out, "transport", MC_STR("response exceeds size cap"));
-    }
-    return MC_OK;
 }
 
 /* ---- event_emit ---- */
@@ -265,12 +211,20 @@ static mc_code with_scratch(mc__invocation *call, uint32_t import, const mc_str 
 
     if (!arena)
         return mc_fail(err, MC_NO_MEMORY, "guest");
-    if (import == MC__GUEST_HTTP_FETCH)
-        rc = fetch(call, arena, args, deadline_us, out, err);
-    else if (import == MC__GUEST_EVENT_EMIT)
+    switch (import) {
+    case MC__GUEST_HTTP_FETCH:
+        rc = mc__guest_fetch(call, arena, args, deadline_us, out, err);
+        break;
+    case MC__GUEST_HTTP_REQUEST:
+        rc = mc__guest_request(call, arena, args, deadline_us, out, err);
+        break;
+    case MC__GUEST_EVENT_EMIT:
         rc = emit_event(call, arena, args, out);
-    else
-        rc = mc__guest_data(call, arena, import == MC__GUEST_DATA_MUTATE, args[0], out, err);
+        break;
+    default:
+        rc = mc__guest_data(call, arena, import, args[0], out, err);
+        break;
+    }
     mc_arena_free(arena);
     return rc;
 }

@@ -48,9 +48,11 @@ enum {
     MC__GUEST_HTTP_FETCH,
     MC__GUEST_EVENT_EMIT,
     MC__GUEST_DATA_QUERY,
-    MC__GUEST_DATA_MUTATE
+    MC__GUEST_DATA_MUTATE,
+    MC__GUEST_DATA_BATCH,
+    MC__GUEST_HTTP_REQUEST
 };
-extern const mc_wasm_host_import mc__guest_imports[6];
+extern const mc_wasm_host_import mc__guest_imports[8];
 
 /* One call of a guest, and whom it is for. */
 typedef struct mc__invocation {
@@ -68,9 +70,15 @@ mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t c
 /* The envelope's end: what every answer to an addon says of itself. */
 void mc__guest_write_meta(const mc__invocation *call, int64_t began_us, bool has_time, mc_buf *out);
 
-/* guests_data.c: data_query, or (is_write) data_mutate; text is the request. */
-mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, bool is_write, mc_str text,
+/* guests_data.c: data_query, data_mutate or data_batch; text is the request. */
+mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, mc_str text,
                        mc_buf *out, mc_err *err);
+
+/* guests_http.c: http_fetch and http_request. */
+mc_code mc__guest_fetch(mc__invocation *call, mc_arena *arena, const mc_str *args,
+                        int64_t deadline_us, mc_buf *out, mc_err *err);
+mc_code mc__guest_request(mc__invocation *call, mc_arena *arena, const mc_str *args,
+                          int64_t deadline_us, mc_buf *out, mc_err *err);
 
 /* guests.c: the guest of what is installed as addon_key now; give it back with unref. */
 mc_code mc__guests_take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__guest **out,

@@ -57,7 +57,13 @@ METACORE_IMPORT("env_get") mc_answer mc_host_env_get(const char *key, unsigned l
 METACORE_IMPORT("http_fetch")
 mc_answer mc_host_http_fetch(const char *url, unsigned url_len, const char *method,
                              unsigned method_len, const char *body, unsigned body_len);
-/** As those below: {"success","data"|"error":{"code","message"},"meta"}. */
+/** headers: a JSON object of texts, or nothing. data {"status","content_type","body","truncated"},
+ *  of bytes that are no text "body_base64" and "body_is_base64":true. */
+METACORE_IMPORT("http_request")
+mc_answer mc_host_http_request(const char *url, unsigned url_len, const char *method,
+                               unsigned method_len, const char *headers, unsigned headers_len,
+                               const char *body, unsigned body_len);
+/** As all others: {"success","data"|"error":{"code","message"},"meta"}. */
 METACORE_IMPORT("event_emit")
 mc_answer mc_host_event_emit(const char *name, unsigned name_len, const char *payload,
                              unsigned payload_len);
@@ -65,6 +71,9 @@ mc_answer mc_host_event_emit(const char *name, unsigned name_len, const char *pa
 METACORE_IMPORT("data_query") mc_answer mc_host_data_query(const char *request, unsigned len);
 /** {"op":"create|update|delete","table"|"model","id","data"}: data {"row"}, or {"id"}. */
 METACORE_IMPORT("data_mutate") mc_answer mc_host_data_mutate(const char *request, unsigned len);
+
+/** {"mutations":[…]}, of data_mutate's, up to 100, all or none: data {"results":[…]}. */
+METACORE_IMPORT("data_batch") mc_answer mc_host_data_batch(const char *request, unsigned len);
 
 /* ---- memory, and the answer as it grows ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Actions reach the WebAssembly of the addon that declares them, for whoever has it. */
 #include "addon_kit.h"
+#include "mc_receiver.h"
 #include "mc_test.h"
 #include "metacore/bundle/bundle.h"
 #include "workshop.h"
@@ -14,18 +15,22 @@
     "\"timeout_ms\":700,\"memory_limit_mb\":16}"
 #define RIGHTS                                                                                     \
     "\"capabilities\":[{\"kind\":\"event:emit\",\"target\":\"guests.*\"},"                         \
-    "{\"kind\":\"http:fetch\",\"target\":\"127.0.0.1:9\"}],"                                       \
+    "{\"kind\":\"http:fetch\",\"target\":\"127.0.0.1:9\"},"                                        \
+    "{\"kind\":\"http:fetch\",\"target\":\"127.0.0.1:%u\"}],"                                      \
     "\"settings\":[{\"key\":\"api_key\",\"label\":\"K\",\"type\":\"password\",\"secret\":true},"   \
-    "{\"key\":\"limit\",\"label\":\"L\",\"type\":\"integer\",\"default_value\":5}]"
+    "{\"key\":\"limit\",\"label\":\"L\",\"type\":\"integer\",\"default_value\":5},"                \
+    "{\"key\":\"url\",\"label\":\"U\",\"type\":\"string\"}]"
 
-static const char *const exports[] = {"echo",    "packed", "decline", "not_ok", "nothing",
-                                      "garbage", "trap",   "outside", "spin",   "settings",
-                                      "emit",    "fetch",  "rows",    "mutate"};
+static const char *const exports[] = {
+    "echo", "packed",   "decline", "not_ok", "nothing", "garbage", "trap",  "outside",
+    "spin", "settings", "emit",    "fetch",  "rows",    "mutate",  "batch", "request"};
 #define METRICS_TOKEN "0123456789abcdef-metrics"
 static const char *const dev[] = {"--dev", "--metrics-token", METRICS_TOKEN, NULL};
+static const char *const within[] = {"--dev", "--allow-private-egress", NULL};
 static mc_arena *arena;
 static mc_process process;
 static mc_client mine, theirs;
+static mc_receiver receiver; /* port 0 unless a test started it */
 
 static mc_str read_file(const char *path)
 {
@@ -80,7 +85,8 @@ static const char *good_members(void)
     mc_buf_lit(&out, "{\"key\":\"in_tx\",\"label\":\"L\",\"trigger\":{\"type\":\"wasm\","
                      "\"export\":\"echo\",\"run_in_tx\":true}},"
                      "{\"key\":\"all\",\"label\":\"L\",\"placement\":\"table\",\"trigger\":"
-                     "{\"type\":\"wasm\",\"export\":\"echo\"}}]}," RIGHTS);
+                     "{\"type\":\"wasm\",\"export\":\"echo\"}}]},");
+    mc_buf_printf(&out, RIGHTS, receiver.port);
     return mc_str_z(arena, mc_buf_get(&out));
 }
 
@@ -92,7 +98,7 @@ static int install_good(mc_client *client)
 
 static bool start_server(const char *data)
 {
-    if (!mc_process_start(&process, data, dev))
+    if (!mc_process_start(&process, data, receiver.port ? within : dev))
         return false;
     mc_client_init(&mine, process.port);
     mc_client_init(&theirs, process.port);
@@ -321,6 +327,72 @@ MC_TEST("a guest reads and writes its organization's rows, and nobody else's")
                  200);
     MC_EXPECT_HAS(theirs.body, "\"total\":1");
     stop_server();
+    mc_arena_free(arena);
+}
+
+static const struct {
+    const char *name, *body, *says; /* %s: a row of mine */
+} batches[] = {
+    {"all of it",
+     "{\"mutations\":[{\"op\":\"create\",\"table\":\"guests_items\",\"data\":{\"name\":\"one\"}},"
+     "{\"op\":\"update\",\"table\":\"guests_items\",\"id\":\"%s\",\"data\":{\"name\":\"two\"}}]}",
+     "{\"success\":true,\"data\":{\"results\":[{\"row\":{"},
+    {"none of it",
+     "{\"mutations\":[{\"op\":\"create\",\"table\":\"guests_items\",\"data\":{\"name\":\"never\"}},"
+     "{\"op\":\"delete\",\"table\":\"guests_items\",\"id\":\"00000000-0000-4000-8000-"
+     "000000000001\"}]"
+     ",\"of\":\"%s\"}",
+     "\"error\":{\"code\":\"not_found\",\"message\":\"mutations[1]: record not found\"}"},
+    {"nothing", "{\"mutations\":[],\"of\":\"%s\"}", "mutations must be an array of 1..100"},
+};
+
+MC_TEST("a guest's batch is written whole or not at all")
+{
+    char id[40];
+
+    MC_REQUIRE(open_server());
+    MC_REQUIRE(install_good(&mine) == 200);
+    make_item(&mine, id);
+    for (size_t i = 0; i < MC_LEN(batches); i++) {
+        MC_CASE(batches[i].name);
+        MC_EXPECT_EQ(act(&mine, id, "batch", text_of(batches[i].body, id)), 200);
+        MC_EXPECT_HAS(mine.body, batches[i].says);
+    }
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/guests_items?sortBy=name", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"total\":2");
+    MC_EXPECT_HAS(mine.body, "\"name\":\"one\"");
+    MC_EXPECT_HAS(mine.body, "\"name\":\"two\"");
+    stop_server();
+    mc_arena_free(arena);
+}
+
+MC_TEST("a guest's request goes out with its headers, and none that are ours")
+{
+    const mc_received *got;
+    char id[40];
+
+    MC_REQUIRE(mc_receiver_start(&receiver));
+    MC_REQUIRE(open_server());
+    MC_REQUIRE(install_good(&mine) == 200);
+    make_item(&mine, id);
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", "/api/metacore/installations/guests/settings",
+                                text_of("{\"url\":\"http://127.0.0.1:%u/in\"}", receiver.port)),
+                 200);
+    MC_EXPECT_EQ(act(&mine, id, "request", "{\"X-Mine\":\"yes\"}"), 200);
+    MC_EXPECT_HAS(mine.body, "{\"success\":true,\"data\":{\"status\":200,");
+    MC_EXPECT_HAS(mine.body, "\"body\":\"ok\"");
+    got = mc_receiver_get(&receiver, "/in", 0);
+    MC_REQUIRE(got != NULL);
+    MC_EXPECT_Z(mc_received_header(got, "X-Mine"), "yes");
+    MC_EXPECT(strcmp(got->body, "hello") == 0);
+    MC_EXPECT_EQ(act(&mine, id, "request", "{\"Host\":\"elsewhere\"}"), 200);
+    MC_EXPECT_HAS(mine.body, "\"error\":{\"code\":\"bad_request\"");
+    MC_EXPECT_EQ(act(&mine, id, "request", "{\"A\":\"b\\r\\nC: d\"}"), 200);
+    MC_EXPECT_HAS(mine.body, "\"error\":{\"code\":\"bad_request\"");
+    MC_EXPECT_EQ(mc_receiver_count(&receiver), 1);
+    stop_server();
+    mc_receiver_stop(&receiver);
+    receiver.port = 0;
     mc_arena_free(arena);
 }
 

@@ -165,29 +165,55 @@ EXPORT("rows") mc_answer rows(const char *input, u32 len)
     return mc_finish();
 }
 
-/* Does the one request it is asked for: {"payload":{"write":bool,"request":…}} goes as it came, for
- * the tests to say. */
-EXPORT("mutate") mc_answer mutate(const char *input, u32 len)
+/* The object after key in input. */
+static const char *find_object(const char *input, u32 len, const char *key, u32 *out_len)
 {
-    static const char key[] = "\"args\":";
     u32 at = 0, end, depth = 0;
 
-    for (; at + sizeof(key) < len; at++) {
-        u32 same = 0;
-
-        while (key[same] && input[at + same] == key[same])
-            same++;
-        if (!key[same])
-            break;
-    }
-    at += sizeof(key) - 1;
+    for (u32 same = 0; at < len && key[same]; at++)
+        same = input[at] == key[same] ? same + 1 : 0;
     for (end = at; end < len; end++) {
         depth += input[end] == '{';
         if (input[end] == '}' && --depth == 0)
             break;
     }
+    *out_len = end + 1 - at;
+    return input + at;
+}
+
+/* What was asked for as args goes to the host as it came, and its answer back. */
+EXPORT("mutate") mc_answer mutate(const char *input, u32 len)
+{
+    u32 args_len;
+    const char *args = find_object(input, len, "\"args\":", &args_len);
+
     mc_put("{\"success\":true,\"data\":");
-    mc_put_answer(mc_host_data_mutate(input + at, end + 1 - at));
+    mc_put_answer(mc_host_data_mutate(args, args_len));
+    mc_put("}");
+    return mc_finish();
+}
+
+EXPORT("batch") mc_answer batch(const char *input, u32 len)
+{
+    u32 args_len;
+    const char *args = find_object(input, len, "\"args\":", &args_len);
+
+    mc_put("{\"success\":true,\"data\":");
+    mc_put_answer(mc_host_data_batch(args, args_len));
+    mc_put("}");
+    return mc_finish();
+}
+
+/* Posts args as headers to the setting "url". */
+EXPORT("request") mc_answer request(const char *input, u32 len)
+{
+    mc_answer url = mc_host_env_get(MC_TEXT("url"));
+    u32 args_len;
+    const char *args = find_object(input, len, "\"args\":", &args_len);
+
+    mc_put("{\"success\":true,\"data\":");
+    mc_put_answer(mc_host_http_request(mc_answer_ptr(url), mc_answer_len(url), MC_TEXT("POST"),
+                                       args, args_len, MC_TEXT("hello")));
     mc_put("}");
     return mc_finish();
 }
