@@ -99,6 +99,24 @@ static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_install_source sour
     return rc;
 }
 
+/* The operator's own copy of an example is the one that counts. */
+static void drop_if_planned(mc_host *self)
+{
+    size_t last = self->plan_count - 1;
+    mc_str key = mc_install_plan_manifest(self->plans[last])->key;
+
+    for (size_t i = 0; i < last; i++) {
+        if (!mc_str_eq(mc_install_plan_manifest(self->plans[i])->key, key))
+            continue;
+        mc_install_plan_free(self->plans[last]);
+        mc_bundle_free(self->bundles[last]);
+        self->plans[last] = NULL;
+        self->bundles[last] = NULL;
+        self->plan_count--;
+        return;
+    }
+}
+
 static mc_code read_examples(mc_host *self, mc_err *err)
 {
     mc_code rc = MC_OK;
@@ -111,6 +129,8 @@ static mc_code read_examples(mc_host *self, mc_err *err)
             &bundle, err);
         if (rc == MC_OK)
             rc = add_plan(self, bundle, (mc_install_source){.is_trusted = true}, err);
+        if (rc == MC_OK)
+            drop_if_planned(self);
     }
     return rc;
 }
@@ -133,19 +153,41 @@ static mc_code read_configured(mc_host *self, mc_err *err)
     return rc;
 }
 
-static mc_code install_all(mc_host *self, mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+static mc_code install_one(mc_host *self, mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id,
+                           mc_err *err)
 {
     mc_installation ignored;
+    mc_code rc = mc_db_begin(ctx->conn, err);
+
+    if (rc != MC_OK)
+        return rc;
+    /* The operator's choice and order: what they require is his affair, too. */
+    rc = mc_installer_run(
+        self->installer, ctx,
+        &(mc_install_run){
+            .plan = plan, .org_id = org_id, .ignore_requires = true, .only_missing = true},
+        &ignored, err);
+    if (rc == MC_OK)
+        return mc_db_commit(ctx->conn, err);
+    mc_db_rollback(ctx->conn);
+    return rc;
+}
+
+/* An addon that somebody upgraded since, or replaced by one of its own, stays as it is: that must
+ * keep nobody from signing up, nor the server from starting. */
+static mc_code install_all(mc_host *self, mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+{
     mc_code rc = MC_OK;
 
-    /* The operator's choice and order: what they require is his affair, too. */
-    for (size_t i = 0; i < self->plan_count && rc == MC_OK; i++)
-        rc = mc_installer_run(self->installer, ctx,
-                              &(mc_install_run){.plan = self->plans[i],
-                                                .org_id = org_id,
-                                                .ignore_requires = true,
-                                                .only_missing = true},
-                              &ignored, err);
+    for (size_t i = 0; i < self->plan_count && rc == MC_OK; i++) {
+        rc = install_one(self, ctx, self->plans[i], org_id, err);
+        if (rc == MC_CONFLICT) {
+            mc_log_warn(self->app->config.log, "addon.left_out",
+                        MC_KV_STR("addon", mc_install_plan_manifest(self->plans[i])->key),
+                        MC_KV_UUID("organization_id", org_id), MC_KV_ERR("error", err));
+            rc = MC_OK;
+        }
+    }
     return rc;
 }
 
@@ -193,10 +235,10 @@ mc_code mc__host_start(mc_host *self, mc_err *err)
         rc = mc_installer_load(self->installer, &ctx, err);
     if (rc == MC_OK)
         rc = mc__guests_start(self->app->guests, &ctx, err);
-    if (rc == MC_OK && self->app->config.dev)
-        rc = read_examples(self, err);
     if (rc == MC_OK)
         rc = read_configured(self, err);
+    if (rc == MC_OK && self->app->config.dev)
+        rc = read_examples(self, err);
     if (rc == MC_OK && self->plan_count > 0)
         rc = mc_db_write(self->app->db, &ctx, for_each_org, self, err);
     mc__app_ctx_deinit(&ctx);

@@ -143,3 +143,70 @@ MC_TEST("unique values are unique in one organization and say nothing about anot
     mc_client_deinit(&theirs);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
 }
+
+/* The example under its own key, as somebody changed it. */
+static const char *own_tickets(const char *version)
+{
+    static char folder[512];
+    char path[600];
+    FILE *file;
+
+    (void)snprintf(folder, sizeof(folder), "%s", mc_test_dir());
+    (void)snprintf(path, sizeof(path), "%s/manifest.json", folder);
+    file = fopen(path, "w");
+    if (!file)
+        return NULL;
+    MC_EXPECT(
+        fprintf(file,
+                "{\"key\":\"tickets\",\"name\":\"Our tickets\",\"version\":\"%s\","
+                "\"model_definitions\":[{\"table_name\":\"tickets\",\"model_key\":\"tickets\","
+                "\"org_scoped\":true,\"soft_delete\":true,\"columns\":[{\"name\":\"subject\","
+                "\"type\":\"string\"},{\"name\":\"ours\",\"type\":\"string\"}]}]}",
+                version) > 0);
+    MC_EXPECT_EQ(fclose(file), 0);
+    return folder;
+}
+
+MC_TEST("an example that was upgraded keeps nobody from signing up, nor the server from starting")
+{
+    const char *data = mc_test_dir(), *folder = own_tickets("1.5.0");
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(folder && mc_process_start(&process, data, dev));
+    MC_EXPECT_EQ(mc_process_run((const char *const[]){"addon", "install", folder, "--org", "Demo",
+                                                      "--data", data, NULL},
+                                NULL, out, sizeof(out)),
+                 0);
+    mc_client_init(&client, process.port);
+    MC_EXPECT_EQ(mc_client_register(&client, "Other", "other@example.com", "long-enough"), 201);
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+    MC_CASE("and after a restart");
+    MC_REQUIRE(mc_process_start(&process, data, dev));
+    mc_client_init(&client, process.port);
+    MC_EXPECT_EQ(mc_client_register(&client, "Third", "third@example.com", "long-enough"), 201);
+    MC_EXPECT_EQ(mc_client_sign_in(&client, "owner@example.com", "metacore-demo"), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets",
+                                "{\"subject\":\"a\",\"ours\":\"b\"}"),
+                 201);
+    MC_EXPECT_Z(mc_client_field(&client, "ours"), "b");
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
+MC_TEST("an operator's copy of an example is the one that every organization gets")
+{
+    const char *data = mc_test_dir(), *folder = own_tickets("1.0.0");
+    const char *args[] = {"--dev", "--log-level", "error", "--addons", folder, NULL};
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(folder && mc_process_start(&process, data, args));
+    mc_client_init(&client, process.port);
+    MC_EXPECT_EQ(mc_client_register(&client, "Other", "other@example.com", "long-enough"), 201);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"ours\":\"b\"}"), 201);
+    MC_EXPECT_Z(mc_client_field(&client, "ours"), "b");
+    mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
