@@ -5,10 +5,10 @@
 #include "metacore/base/sync.h"
 #include "metacore/base/time.h"
 #include "metacore/obs/trace.h"
+#include "metacore/security/curl_internal.h"
 #include "metacore/security/egress.h"
 #include "metacore/security/url.h"
 
-#include <curl/curl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -282,6 +282,9 @@ mc_code mc_http_client_call(mc_http_client *client, mc_arena *arena, const mc_ht
         return rc;
     if (!is_token(method) || method.len > METHOD_BYTES)
         return mc_fail(err, MC_INVALID, "http: the method is malformed");
+    rc = mc__curl_load(err);
+    if (rc != MC_OK)
+        return rc;
     url_z = mc_str_z(arena, call->url);
     method_z = mc_str_z(arena, method);
     handle = take_handle(client);
@@ -302,20 +305,13 @@ mc_code mc_http_client_call(mc_http_client *client, mc_arena *arena, const mc_ht
 
 /* ---- life cycle ---- */
 
-static void start_curl(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* its failure shows with the first handle */
-}
-
 mc_code mc_http_client_new(const mc_http_client_config *config, mc_http_client **out, mc_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     mc_http_client *client = calloc(1, sizeof(*client));
     mc_str agent = config->user_agent.len ? config->user_agent : MC_STR("metacore");
 
     if (!client)
         return mc_fail(err, MC_NO_MEMORY, "http");
-    (void)pthread_once(&once, start_curl); /* cannot fail with a static control */
     mc_mutex_init(&client->mu);
     client->config = *config;
     if (!client->config.max_idle)
