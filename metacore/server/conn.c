@@ -74,6 +74,7 @@ void mc__conn_close(mc__conn *conn)
         (void)SSL_shutdown(conn->ssl); /* one try: the other side may be gone */
         SSL_free(conn->ssl);
     }
+    mc__loop_forget(loop, &conn->source);
     (void)close(conn->source.fd);
     free(conn->in);
     conn->in = NULL;

@@ -55,6 +55,12 @@ static bool add_source(mc__loop *loop, mc__source *source)
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) == 0;
 }
 
+void mc__loop_forget(mc__loop *loop, const mc__source *source)
+{
+    /* It may never have been added. */
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
 /* ---- new connections ---- */
 
 static void adopt(mc__loop *loop, int fd, bool is_local)
@@ -288,8 +294,10 @@ static void free_closed(mc__loop *loop)
 
 static void close_listeners(mc__loop *loop)
 {
-    for (unsigned i = 0; i < loop->listener_count; i++)
-        (void)close(loop->listeners[i].fd); /* leaves epoll with it */
+    for (unsigned i = 0; i < loop->listener_count; i++) {
+        mc__loop_forget(loop, &loop->listeners[i]);
+        (void)close(loop->listeners[i].fd);
+    }
     loop->listener_count = 0;
 }
 

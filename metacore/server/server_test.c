@@ -6,10 +6,13 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -367,6 +370,34 @@ MC_TEST("stopping waits for what is being answered, and two loops share a port")
     MC_EXPECT_HAS(read_all(fd), "later");
     (void)close(fd);
     mc_server_free(server);
+}
+
+/* Until a process that was just forked is another program, it has all our descriptors. */
+MC_TEST("a connection that ends while a forked process still has it leaves no event behind")
+{
+    static const char request[] = "GET /a HTTP/1.1\r\n" HOST "\r\n";
+    pid_t child;
+    int fd;
+
+    start(&(mc_server_config){0});
+    MC_REQUIRE(server != NULL);
+    fd = dial();
+    MC_EXPECT(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+    MC_EXPECT(recv(fd, got, sizeof(got), 0) > 0);
+    child = fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* refused, it stays a little longer */
+        for (;;)
+            (void)pause();
+    }
+    MC_EXPECT(child > 0);
+    (void)shutdown(fd, SHUT_RDWR);
+    for (int i = 0; i < 20; i++)
+        MC_EXPECT_HAS(ask_z("GET /b HTTP/1.1\r\n" HOST "\r\n"), "GET /b");
+    (void)kill(child, SIGKILL);
+    MC_EXPECT(waitpid(child, NULL, 0) == child);
+    (void)close(fd);
+    stop();
 }
 
 MC_TEST("a taken port and a nonsense address are refused")
