@@ -512,7 +512,7 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
     app->is_started = false;
     mc_push_stop(app->push);
     mc_webhooks_stop(app->webhooks); /* after the last request, before the database is closed */
-    if (app->operator_server) /* last, so that the end can be watched */
+    if (app->operator_server)        /* last, so that the end can be watched */
         mc_server_stop(app->operator_server, OPERATOR_STOP_MS);
 }
 

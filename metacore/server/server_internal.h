@@ -220,7 +220,8 @@ void mc__loop_post(mc_exchange *x); /* an answer from another thread */
 void mc__loop_post_stream(mc_exchange *x, mc__stream_end end);
 mc_str mc__loop_date(mc__loop *loop);
 void mc__conn_set_interest(mc__conn *conn, bool is_reading, bool is_flushing);
-/* Before its descriptor is closed: closing alone leaves epoll only when no forked process has it. */
+/* Before its descriptor is closed: closing alone leaves epoll only when no forked process has it.
+ */
 void mc__loop_forget(mc__loop *loop, const mc__source *source);
 
 /* timers.c */

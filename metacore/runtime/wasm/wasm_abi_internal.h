@@ -3,13 +3,12 @@
 #define METACORE_RUNTIME_WASM_WASM_ABI_INTERNAL_H
 
 /*
- * What generated code and the runtime share. Compiled code is cached by MCW_ABI: raise it with
- * every change here, in wasm_guest_internal.h or in the emitter.
+ * What generated code and the runtime share. Compiled code is cached by mc__wasm_emitter, the
+ * digest of this file and of all others that the text comes from: none outlives a change of any of
+ * them.
  */
 
 #include <stdint.h>
-
-#define MCW_ABI 1
 
 typedef enum mcw_trap {
     MCW_TRAP_NONE,
@@ -82,7 +81,7 @@ struct mcw_instance {
 
 /* The one symbol that compiled code exports: mcw_code. */
 typedef struct mcw_code_table {
-    uint32_t abi;
+    uint32_t abi;            /* mc__wasm_emitter_id of who wrote it */
     uint32_t function_count; /* defined here */
     uint32_t type_count;
     void (*const *functions)(void);

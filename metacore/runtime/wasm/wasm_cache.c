@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled code on disk: named by everything it depends on, authenticated when it is read. */
 #include "metacore/base/random.h"
-#include "metacore/runtime/wasm/wasm_abi_internal.h"
 #include "metacore/runtime/wasm/wasm_compile_internal.h"
+#include "metacore/runtime/wasm/wasm_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,12 +112,11 @@ void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tie
 {
     crypto_hash_sha256_state state;
     uint8_t digest[MC__WASM_DIGEST];
-    char hex[sizeof(digest) * 2 + 1], abi[16];
+    char hex[sizeof(digest) * 2 + 1];
 
-    snprintf(abi, sizeof(abi), "%d", MCW_ABI);
     (void)crypto_hash_sha256_init(&state); /* these always return 0 */
     add(&state, bytes);
-    add(&state, mc_z(abi));
+    add(&state, mc_z(mc__wasm_emitter));
     add(&state, mc_z(self->tools[tier].version));
     add(&state, mc_z(mc__wasm_build_flags(tier)));
     add(&state, mc_z(self->optimize));

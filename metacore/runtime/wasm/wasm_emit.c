@@ -360,7 +360,7 @@ static void put_tables(mc__wasm_emit *e)
     mc__wasm_put(e,
                  "__attribute__((visibility(\"default\"))) const mcw_code_table mcw_code = {\n"
                  "%u, %u, %u, functions, entries};\n",
-                 (uint32_t)MCW_ABI, count, m->type_count);
+                 mc__wasm_emitter_id, count, m->type_count);
 }
 
 mc_code mc__wasm_emit_finish(mc__wasm_emit *e, mc_err *err)

@@ -254,7 +254,7 @@ mc_code mc__wasm_code_load(int fd, const mc_wasm_module *m, mc__wasm_code *out, 
         return mc_fail(err, MC_IO, "wasm: compiled code cannot be loaded");
     }
     code.table = dlsym(code.handle, "mcw_code");
-    if (!code.table || code.table->abi != MCW_ABI ||
+    if (!code.table || code.table->abi != mc__wasm_emitter_id ||
         code.table->function_count != m->function_count - m->function_import_count ||
         code.table->type_count != m->type_count) {
         mc__wasm_code_unload(&code);

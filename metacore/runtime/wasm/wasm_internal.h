@@ -12,6 +12,11 @@
 #include "metacore/base/arena.h"
 #include "metacore/runtime/wasm/wasm.h"
 
+/* Of all the sources that the text of compiled code comes from (made by the build): what it was
+ * compiled from. The id is the digest's first 32 bits, which the code itself carries. */
+extern const char mc__wasm_emitter[65];
+extern const uint32_t mc__wasm_emitter_id;
+
 /* Value types, by their byte in the binary format. UNKNOWN stands for "any" in dead code. */
 typedef uint8_t mc__wasm_type;
 enum {
