@@ -105,7 +105,7 @@ static void write_index_name(const mc__model *self, mc_arena *arena, const char 
                                 MC_FMT(column));
 
     if (name.ptr && self->dialect == MC_DB_POSTGRES)
-        name = mc__cap_name(arena, name);
+        name = mc_capped_name(arena, name);
     if (!name.ptr)
         out->failed = true;
     else if (self->dialect == MC_DB_POSTGRES)

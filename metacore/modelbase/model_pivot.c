@@ -35,7 +35,7 @@ mc_code mc_model_pivot_def(mc_arena *arena, const mc_model_def *owner,
                                  .required = true,
                                  .index = true,
                                  .ref = owner->key};
-    columns[1] = (mc_column_def){.name = mc__cap_name(arena, name),
+    columns[1] = (mc_column_def){.name = mc_capped_name(arena, name),
                                  .type = MC_STR("uuid"),
                                  .required = true,
                                  .index = true,

@@ -220,6 +220,8 @@ MC_API const mc_column *mc_model_pivot_target(const mc_model *pivot,
 MC_API mc_str mc_schema_name(mc_arena *arena, mc_str addon_key);
 /** "addon_<key>$<organization>": no addon's key holds a '$', so it is never another's schema. */
 MC_API mc_str mc_tenant_schema_name(mc_arena *arena, mc_str addon_key, mc_uuid org_id);
+/** name, or its head and a hash of the whole when it is longer than 63 bytes. */
+MC_API mc_str mc_capped_name(mc_arena *arena, mc_str name);
 /** Quoted for the dialect: "addon_x.t" on SQLite, "addon_x"."t" on PostgreSQL; no schema: "t". */
 MC_API mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str schema, mc_str table);
 

@@ -19,8 +19,6 @@ void mc__model_rules_free(mc_column *column);
 /* The entry of name ("key") in an array of objects; NULL when there is none. */
 const mc_json *mc__meta_find(const mc_json *meta, const char *list, mc_str key);
 mc_str mc__meta_str(const mc_json *object, const char *key);
-/* schema_name.c: name, or its head and a hash of the whole when it is longer than 63 bytes. */
-mc_str mc__cap_name(mc_arena *arena, mc_str name);
 mc_db_dialect mc__model_dialect(const mc_model *model);
 /* The store's name of a type, as db.h has them. */
 const char *mc__ddl_type(mc_db_dialect dialect, const mc_column *column);

@@ -6,7 +6,7 @@
 #define NAME_BYTES_MAX 63 /* PostgreSQL cuts longer ones silently, and two become one */
 #define HASH_DIGITS 12
 
-mc_str mc__cap_name(mc_arena *arena, mc_str name)
+mc_str mc_capped_name(mc_arena *arena, mc_str name)
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
     mc_buf out;
@@ -27,7 +27,7 @@ mc_str mc_schema_name(mc_arena *arena, mc_str addon_key)
 {
     mc_str whole = mc_str_printf(arena, "addon_%.*s", MC_FMT(addon_key));
 
-    return whole.ptr ? mc__cap_name(arena, whole) : whole;
+    return whole.ptr ? mc_capped_name(arena, whole) : whole;
 }
 
 mc_str mc_tenant_schema_name(mc_arena *arena, mc_str addon_key, mc_uuid org_id)
@@ -38,7 +38,7 @@ mc_str mc_tenant_schema_name(mc_arena *arena, mc_str addon_key, mc_uuid org_id)
     mc_buf_printf(&whole, "addon_%.*s$", MC_FMT(addon_key));
     for (size_t i = 0; i < sizeof(org_id.bytes); i++)
         mc_buf_printf(&whole, "%02x", org_id.bytes[i]);
-    return mc_buf_failed(&whole) ? (mc_str){NULL, 0} : mc__cap_name(arena, mc_buf_get(&whole));
+    return mc_buf_failed(&whole) ? (mc_str){NULL, 0} : mc_capped_name(arena, mc_buf_get(&whole));
 }
 
 mc_str mc_physical_name(mc_arena *arena, mc_db_dialect dialect, mc_str schema, mc_str table)

@@ -47,8 +47,9 @@ static mc_code drop_column(mc__gate *g, mc_str table, const PgQuery__AlterTableC
     return rc == MC_OK ? mc__gate_emit(g, sql) : rc;
 }
 
-/* The store cannot change a column; a rule can hold it to the same. */
-static mc_code set_not_null(mc__gate *g, mc_str table, const PgQuery__AlterTableCmd *cmd)
+/* SQLite cannot change a column; a rule can hold it to the same. */
+static mc_code set_not_null(mc__gate *g, mc_str table, const PgQuery__AlterTableCmd *cmd,
+                            mc_buf *sql)
 {
     mc_str column;
     mc_buf broken;
@@ -56,6 +57,12 @@ static mc_code set_not_null(mc__gate *g, mc_str table, const PgQuery__AlterTable
 
     if (rc != MC_OK || mc__gate_is_kernel_column(column))
         return rc; /* what the kernel always writes is never null */
+    if (mc__gate_is_postgres(g)) {
+        mc_buf_lit(sql, " ALTER COLUMN ");
+        mc_buf_sql_ident(sql, column);
+        mc_buf_lit(sql, " SET NOT NULL");
+        return mc__gate_emit(g, sql);
+    }
     mc_buf_init_arena(&broken, g->arena, 0);
     mc_buf_sql_ident(&broken, column);
     mc_buf_lit(&broken, " IS NULL");
@@ -84,7 +91,7 @@ static mc_code alter_one(mc__gate *g, const PgQuery__AlterTableStmt *stmt,
     case PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint:
         return mc__gate_drop_constraint(g, table, cmd->name);
     case PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull:
-        return set_not_null(g, table, cmd);
+        return set_not_null(g, table, cmd, &sql);
     case PG_QUERY__ALTER_TABLE_TYPE__AT_EnableRowSecurity:
     case PG_QUERY__ALTER_TABLE_TYPE__AT_ForceRowSecurity:
         return MC_OK; /* no statement of ours leaves out the organization */
@@ -142,7 +149,9 @@ mc_code mc__gate_rename(mc__gate *g, const PgQuery__RenameStmt *stmt)
         rc = rename_column(g, stmt, table, &sql);
     } else if (rc == MC_OK) {
         mc_buf_lit(&sql, " RENAME TO ");
-        rc = mc__gate_own_name(g, MC_STR(""), "table", stmt->newname, &sql, &to);
+        rc = mc__gate_name(g, "table", stmt->newname, &to);
+        if (rc == MC_OK) /* PostgreSQL wants it without its schema, as an index's */
+            mc_buf_str(&sql, mc__gate_index_name(g, to));
         if (rc == MC_OK)
             rc = mc__gate_rename_table(g, table, to);
     }

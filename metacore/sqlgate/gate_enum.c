@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enumerated types: a table of the values, so that a later migration may add to them, and a rule
- * on each column. ':' stands in no author's name, so the table is nobody else's. */
+ * (PostgreSQL: a key) on each column. ':' stands in no author's name, so the table is nobody
+ * else's. */
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/sqlgate/sqlgate_internal.h"
 
@@ -11,7 +12,7 @@ static mc_str table_of(mc__gate *g, mc_str type)
 
 static void write_table(mc__gate *g, mc_str table, mc_buf *sql)
 {
-    mc_buf_str(sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, table));
+    mc_buf_str(sql, mc__gate_physical(g, table));
 }
 
 bool mc__gate_is_enum(mc__gate *g, mc_str name)
@@ -34,11 +35,13 @@ static mc_code add_value(mc__gate *g, mc_str type, mc_str value, bool is_there_f
     mc_buf sql;
 
     mc_buf_init_arena(&sql, g->arena, 0);
-    mc_buf_str(&sql, is_there_fine ? MC_STR("INSERT OR IGNORE INTO ") : MC_STR("INSERT INTO "));
+    mc_buf_lit(&sql, "INSERT INTO ");
     write_table(g, table_of(g, type), &sql);
     mc_buf_lit(&sql, " VALUES (");
     mc__gate_write_text(&sql, value);
     mc_buf_char(&sql, ')');
+    if (is_there_fine)
+        mc_buf_lit(&sql, " ON CONFLICT DO NOTHING");
     return mc__gate_emit(g, &sql);
 }
 
@@ -96,10 +99,27 @@ mc_code mc__gate_drop_enum(mc__gate *g, const PgQuery__Node *node, bool missing_
     return rc == MC_OK ? mc__gate_emit(g, &sql) : rc;
 }
 
+static mc_code key_to_values(mc__gate *g, mc_str table, mc_str column, mc_str type)
+{
+    mc_buf sql;
+
+    mc_buf_init_arena(&sql, g->arena, 0);
+    mc_buf_lit(&sql, "ALTER TABLE ");
+    write_table(g, table, &sql);
+    mc_buf_lit(&sql, " ADD FOREIGN KEY (");
+    mc_buf_sql_ident(&sql, column);
+    mc_buf_lit(&sql, ") REFERENCES ");
+    write_table(g, table_of(g, type), &sql);
+    mc_buf_lit(&sql, " (\"value\")");
+    return mc__gate_emit(g, &sql);
+}
+
 mc_code mc__gate_enum_rule(mc__gate *g, mc_str table, mc_str column, mc_str type)
 {
     mc_buf when;
 
+    if (mc__gate_is_postgres(g))
+        return key_to_values(g, table, column, type);
     mc_buf_init_arena(&when, g->arena, 0);
     mc_buf_sql_ident(&when, column);
     mc_buf_lit(&when, " NOT IN (SELECT \"value\" FROM ");

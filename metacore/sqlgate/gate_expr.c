@@ -12,37 +12,46 @@
 
 /* What an expression may call: nothing that reads files, settings or other rows. */
 static const struct {
-    const char *name, *own; /* the store's spelling */
+    const char *name, *sqlite, *postgres; /* the stores' spelling */
 } functions[] = {
-    {"now", "now"},
-    {"gen_random_uuid", "gen_random_uuid"},
-    {"uuid_generate_v4", "uuid_generate_v4"},
-    {"lower", "lower"},
-    {"upper", "upper"},
-    {"length", "length"},
-    {"substr", "substr"},
-    {"substring", "substr"},
-    {"replace", "replace"},
-    {"char_length", "length"},
-    {"abs", "abs"},
-    {"round", "round"},
-    {"trim", "trim"},
-    {"btrim", "trim"},
-    {"coalesce", "coalesce"},
-    {"nullif", "nullif"},
+    {"now", "now", "now"},
+    {"gen_random_uuid", "gen_random_uuid", "gen_random_uuid"},
+    {"uuid_generate_v4", "uuid_generate_v4", "gen_random_uuid"},
+    {"lower", "lower", "lower"},
+    {"upper", "upper", "upper"},
+    {"length", "length", "length"},
+    {"substr", "substr", "substr"},
+    {"substring", "substr", "substr"},
+    {"replace", "replace", "replace"},
+    {"char_length", "length", "length"},
+    {"abs", "abs", "abs"},
+    {"round", "round", "round"},
+    {"trim", "trim", "btrim"},
+    {"btrim", "trim", "btrim"},
+    {"coalesce", "coalesce", "coalesce"},
+    {"nullif", "nullif", "nullif"},
 };
 
 static mc_code expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, int depth,
                     mc_buf *out);
 
-/* A decimal column keeps canonical text: a bare number would pass through a binary float. */
+static void write_bool(mc__gate *g, bool is_true, mc_buf *out)
+{
+    if (mc__gate_is_postgres(g))
+        mc_buf_str(out, is_true ? MC_STR("true") : MC_STR("false"));
+    else
+        mc_buf_char(out, is_true ? '1' : '0');
+}
+
+/* A decimal column keeps canonical text: on SQLite a bare number would pass through a binary float.
+ */
 static mc_code number(mc__gate *g, mc_str digits, mc__gate_kind kind, mc_buf *out)
 {
     mc_str plain;
 
     if (mc_decimal_parse(g->arena, digits, 0, 0, &plain) != MC_DECIMAL_OK)
         return mc__gate_refuse(g, "the number %.40s", digits.ptr);
-    if (kind == MC__GATE_DECIMAL || kind == MC__GATE_VALUE)
+    if (!mc__gate_is_postgres(g) && (kind == MC__GATE_DECIMAL || kind == MC__GATE_VALUE))
         mc__gate_write_text(out, plain); /* a column of whole numbers reads them out of it */
     else
         mc_buf_str(out, plain);
@@ -57,7 +66,7 @@ static mc_code boolean_text(mc__gate *g, mc_str text, mc_buf *out)
 
     for (size_t i = 0; i < MC_LEN(yes); i++) {
         if (mc_str_eq_nocase(text, mc_z(yes[i])) || mc_str_eq_nocase(text, mc_z(no[i]))) {
-            mc_buf_char(out, mc_str_eq_nocase(text, mc_z(yes[i])) ? '1' : '0');
+            write_bool(g, mc_str_eq_nocase(text, mc_z(yes[i])), out);
             return MC_OK;
         }
     }
@@ -146,7 +155,7 @@ static mc_code constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kin
     case PG_QUERY__A__CONST__VAL_FVAL:
         return number(g, mc_z(c->fval->fval), kind, out);
     case PG_QUERY__A__CONST__VAL_BOOLVAL:
-        mc_buf_char(out, c->boolval->boolval ? '1' : '0');
+        write_bool(g, c->boolval->boolval, out);
         return MC_OK;
     case PG_QUERY__A__CONST__VAL_SVAL:
         return text_constant(g, c->sval->sval, kind, out);
@@ -208,7 +217,8 @@ static mc_code call(mc__gate *g, const PgQuery__FuncCall *f, int depth, mc_buf *
     }
     for (size_t i = 0; i < MC_LEN(functions); i++) {
         if (mc_str_eq(mc_z(name), mc_z(functions[i].name))) {
-            mc_buf_str(out, mc_z(functions[i].own));
+            mc_buf_str(out,
+                       mc_z(mc__gate_is_postgres(g) ? functions[i].postgres : functions[i].sqlite));
             return arguments(g, f->args, f->n_args, depth, out);
         }
     }
@@ -232,11 +242,16 @@ static mc_code column(mc__gate *g, const PgQuery__ColumnRef *ref, mc_buf *out)
     else if (ref->n_fields != 1 && (table.len == 0 || !mc_str_eq(table, g->table)))
         return mc__gate_refuse(g, "a column of another table");
     rc = mc__gate_column_name(g, ref->fields[ref->n_fields - 1]->string->sval, &name);
-    if (rc == MC_OK) {
-        mc_buf_str(out, mc_z(prefix));
-        mc_buf_sql_ident(out, name);
+    if (rc != MC_OK)
+        return rc;
+    if (mc__gate_is_postgres(g) && g->in_conflict &&
+        !*prefix) { /* else it might be the other row's */
+        mc_buf_sql_ident(out, g->table);
+        mc_buf_char(out, '.');
     }
-    return rc;
+    mc_buf_str(out, mc_z(prefix));
+    mc_buf_sql_ident(out, name);
+    return MC_OK;
 }
 
 static const char *const operators[] = {"=",  "<>", "!=", "<", "<=", ">",
@@ -272,7 +287,20 @@ static mc_code any_of(mc__gate *g, const PgQuery__AExpr *e, const char *name, in
                   list->a_array_expr->n_elements, depth, out);
 }
 
-/* The store's LIKE does not tell cases apart; GLOB does, and has other signs. */
+static mc_code like_of_postgres(mc__gate *g, const PgQuery__AExpr *e, bool is_not, bool is_ilike,
+                                const char *pattern, int depth, mc_buf *out)
+{
+    mc_code rc;
+
+    mc_buf_char(out, '(');
+    rc = expr(g, e->lexpr, MC__GATE_PLAIN, depth, out);
+    mc_buf_printf(out, "%s %s ", is_not ? " NOT" : "", is_ilike ? "ILIKE" : "LIKE");
+    mc__gate_write_text(out, mc_z(pattern));
+    mc_buf_char(out, ')');
+    return rc;
+}
+
+/* SQLite's LIKE does not tell cases apart; GLOB does, and has other signs. */
 static mc_code like(mc__gate *g, const PgQuery__AExpr *e, const char *name, int depth, mc_buf *out)
 {
     bool is_not = name[0] == '!', is_ilike = e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE;
@@ -287,6 +315,8 @@ static mc_code like(mc__gate *g, const PgQuery__AExpr *e, const char *name, int 
         right->a_const->val_case != PG_QUERY__A__CONST__VAL_SVAL)
         return mc__gate_refuse(g, "LIKE of anything but a constant");
     pattern = right->a_const->sval->sval;
+    if (mc__gate_is_postgres(g))
+        return like_of_postgres(g, e, is_not, is_ilike, pattern, depth, out);
     mc_buf_init_arena(&glob, g->arena, 0);
     for (const char *p = pattern; *p && !is_ilike; p++) {
         bool is_escaped = *p == '\\' && p[1];
@@ -359,9 +389,9 @@ static mc_code operation(mc__gate *g, const PgQuery__AExpr *e, int depth, mc_buf
     case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
         return like(g, e, name, depth, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_DISTINCT:
-        return binary(g, e, "IS NOT", depth, out);
+        return binary(g, e, mc__gate_is_postgres(g) ? "IS DISTINCT FROM" : "IS NOT", depth, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_DISTINCT:
-        return binary(g, e, "IS", depth, out);
+        return binary(g, e, mc__gate_is_postgres(g) ? "IS NOT DISTINCT FROM" : "IS", depth, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
         return between(g, e, depth, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
@@ -392,17 +422,27 @@ static mc_code boolean(mc__gate *g, const PgQuery__BoolExpr *b, int depth, mc_bu
     return rc;
 }
 
-/* 'x'::varchar and '{}'::jsonb: the value, whose column says how it is kept. */
+/* 'x'::varchar and '{}'::jsonb: on SQLite the value, whose column says how it is kept. */
 static mc_code cast(mc__gate *g, const PgQuery__TypeCast *c, mc__gate_kind kind, int depth,
                     mc_buf *out)
 {
-    mc_buf ignored;
     mc__gate_kind own;
+    mc_buf type;
     mc_code rc;
 
-    mc_buf_init_arena(&ignored, g->arena, 0);
-    rc = mc__gate_type(g, c->type_name, &ignored, &own);
-    return rc == MC_OK ? expr(g, c->arg, own == MC__GATE_PLAIN ? kind : own, depth, out) : rc;
+    mc_buf_init_arena(&type, g->arena, 0);
+    rc = mc__gate_type(g, c->type_name, &type, &own);
+    if (rc == MC_OK && own == MC__GATE_SERIAL)
+        return mc__gate_refuse(g, "a cast to a type that numbers itself");
+    if (rc == MC_OK && !mc__gate_is_postgres(g))
+        return expr(g, c->arg, own == MC__GATE_PLAIN ? kind : own, depth, out);
+    mc_buf_lit(out, "CAST(");
+    if (rc == MC_OK)
+        rc = expr(g, c->arg, own, depth, out);
+    mc_buf_lit(out, " AS ");
+    mc_buf_str(out, mc_buf_get(&type));
+    mc_buf_char(out, ')');
+    return rc == MC_OK ? mc_buf_check(&type, "migration", g->err) : rc;
 }
 
 static mc_code case_of(mc__gate *g, const PgQuery__CaseExpr *c, mc__gate_kind kind, int depth,
@@ -458,7 +498,8 @@ static mc_code value_function(mc__gate *g, const PgQuery__SQLValueFunction *f, m
         mc_buf_lit(out, "now()");
         return MC_OK;
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE:
-        mc_buf_lit(out, "substr(now(), 1, 10)");
+        mc_buf_str(out, mc__gate_is_postgres(g) ? MC_STR("CURRENT_DATE")
+                                                : MC_STR("substr(now(), 1, 10)"));
         return MC_OK;
     default:
         return mc__gate_refuse(g, "a function of the session");

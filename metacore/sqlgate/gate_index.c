@@ -147,7 +147,9 @@ mc_code mc__gate_create_index(mc__gate *g, const PgQuery__IndexStmt *stmt)
     mc_buf_str(&sql, stmt->unique ? MC_STR("CREATE UNIQUE INDEX ") : MC_STR("CREATE INDEX "));
     if (stmt->if_not_exists)
         mc_buf_lit(&sql, "IF NOT EXISTS ");
-    rc = mc__gate_own_name(g, MC_STR(""), "index", index_name(g, stmt), &sql, &name);
+    rc = mc__gate_name(g, "index", index_name(g, stmt), &name);
+    if (rc == MC_OK)
+        mc_buf_str(&sql, mc__gate_index_name(g, name));
     mc_buf_lit(&sql, " ON ");
     mc_buf_str(&sql, mc_buf_get(&relation));
     if (rc == MC_OK && stmt->unique)
@@ -190,10 +192,9 @@ mc_code mc__gate_unique(mc__gate *g, mc_str table, mc_str own, const mc_str *col
         mc_buf_sql_ident(&list, columns[i]);
     }
     mc_buf_lit(&sql, "CREATE UNIQUE INDEX IF NOT EXISTS ");
-    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema,
-                                      own.len ? own : mc_buf_get(&name)));
+    mc_buf_str(&sql, mc__gate_index_name(g, own.len ? own : mc_buf_get(&name)));
     mc_buf_lit(&sql, " ON ");
-    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, table));
+    mc_buf_str(&sql, mc__gate_physical(g, table));
     mc_buf_printf(&sql, " (%.*s)", MC_FMT(mc_buf_get(&list)));
     if (where.len)
         mc_buf_printf(&sql, " WHERE %.*s", MC_FMT(mc_buf_get(&where)));

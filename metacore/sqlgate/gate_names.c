@@ -3,6 +3,24 @@
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/sqlgate/sqlgate_internal.h"
 
+bool mc__gate_is_postgres(const mc__gate *g)
+{
+    return g->dialect == MC_DB_POSTGRES;
+}
+
+mc_str mc__gate_physical(mc__gate *g, mc_str name)
+{
+    return mc_physical_name(g->arena, g->dialect, g->schema,
+                            mc__gate_is_postgres(g) ? mc_capped_name(g->arena, name) : name);
+}
+
+mc_str mc__gate_index_name(mc__gate *g, mc_str name)
+{
+    if (!mc__gate_is_postgres(g))
+        return mc__gate_physical(g, name);
+    return mc_physical_name(g->arena, g->dialect, MC_STR(""), mc_capped_name(g->arena, name));
+}
+
 /* Lower case: the store does not tell "Code" from "code", PostgreSQL does. */
 static bool is_name(mc_str s)
 {
@@ -55,7 +73,7 @@ mc_code mc__gate_own_name(mc__gate *g, mc_str schema, const char *what, const ch
                                name ? name : "");
     rc = mc__gate_name(g, what, name, out_name);
     if (rc == MC_OK)
-        mc_buf_str(out, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, *out_name));
+        mc_buf_str(out, mc__gate_physical(g, *out_name));
     return rc;
 }
 

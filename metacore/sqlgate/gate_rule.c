@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a table is held to after it was made. The store cannot add a constraint to a table, nor take
+ * What a table is held to after it was made. SQLite cannot add a constraint to a table, nor take
  * one away; triggers can come and go. So constraints that have a name of their own, or come later,
- * are triggers named "<table>:<constraint>:<event>".
+ * are triggers there, named "<table>:<constraint>:<event>". On PostgreSQL they are constraints.
  */
 #include "metacore/modelbase/modelbase.h"
 #include "metacore/sqlgate/sqlgate_internal.h"
 
 static mc_str rule_name(mc__gate *g, mc_str table, mc_str name, const char *event)
 {
-    return mc_physical_name(
-        g->arena, MC_DB_SQLITE, g->schema,
-        mc_str_printf(g->arena, "%.*s:%.*s:%s", MC_FMT(table), MC_FMT(name), event));
+    return mc__gate_physical(
+        g, mc_str_printf(g->arena, "%.*s:%.*s:%s", MC_FMT(table), MC_FMT(name), event));
 }
 
 static void write_abort(mc_buf *sql, const char *what, mc_str name)
@@ -22,7 +21,7 @@ static void write_abort(mc_buf *sql, const char *what, mc_str name)
 /* Looked at in the table itself: NEW's columns would have neither affinity nor, so, order. */
 mc_code mc__gate_rule(mc__gate *g, mc_str table, mc_str name, mc_str broken)
 {
-    mc_str physical = mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, table);
+    mc_str physical = mc__gate_physical(g, table);
     static const char *const events[] = {"INSERT", "UPDATE"};
     static const char *const suffixes[] = {"insert", "update"};
     mc_code rc = MC_OK;
@@ -46,6 +45,33 @@ mc_code mc__gate_rule(mc__gate *g, mc_str table, mc_str name, mc_str broken)
     return rc;
 }
 
+/* "ALTER TABLE t ADD [CONSTRAINT name] ": the rest is the caller's. */
+static void begin_constraint(mc__gate *g, mc_str table, mc_str name, mc_buf *sql)
+{
+    mc_buf_init_arena(sql, g->arena, 0);
+    mc_buf_lit(sql, "ALTER TABLE ");
+    mc_buf_str(sql, mc__gate_physical(g, table));
+    mc_buf_lit(sql, " ADD ");
+    if (name.len) {
+        mc_buf_lit(sql, "CONSTRAINT ");
+        mc_buf_sql_ident(sql, name);
+        mc_buf_char(sql, ' ');
+    }
+}
+
+static mc_code check_of_postgres(mc__gate *g, mc_str table, mc_str name,
+                                 const PgQuery__Constraint *c)
+{
+    mc_buf sql;
+    mc_code rc;
+
+    begin_constraint(g, table, name, &sql);
+    mc_buf_lit(&sql, "CHECK (");
+    rc = mc__gate_expr(g, c->raw_expr, MC__GATE_PLAIN, &sql);
+    mc_buf_str(&sql, c->skip_validation ? MC_STR(") NOT VALID") : MC_STR(")"));
+    return rc == MC_OK ? mc__gate_emit(g, &sql) : rc;
+}
+
 static mc_code add_check(mc__gate *g, mc_str table, mc_str name, const PgQuery__Constraint *c)
 {
     mc_buf when;
@@ -66,7 +92,7 @@ static mc_code add_check(mc__gate *g, mc_str table, mc_str name, const PgQuery__
 static mc_code add_parent_rule(mc__gate *g, mc_str child, mc_str parent, mc_str name, mc_str column,
                                const char *action)
 {
-    mc_str child_name = mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, child);
+    mc_str child_name = mc__gate_physical(g, child);
     char kind = action && *action ? *action : 'a';
     mc_buf sql;
 
@@ -109,6 +135,21 @@ static mc_code add_child_rule(mc__gate *g, mc_str child, mc_str parent, mc_str n
     return mc__gate_rule(g, child, name, mc_buf_get(&when));
 }
 
+static mc_code foreign_of_postgres(mc__gate *g, mc_str table, mc_str name, mc_str column,
+                                   mc_str references, const PgQuery__Constraint *c)
+{
+    mc_buf sql;
+
+    begin_constraint(g, table, name, &sql);
+    mc_buf_lit(&sql, "FOREIGN KEY (");
+    mc_buf_sql_ident(&sql, column);
+    mc_buf_char(&sql, ')');
+    mc_buf_str(&sql, references);
+    if (c->skip_validation)
+        mc_buf_lit(&sql, " NOT VALID");
+    return mc__gate_emit(g, &sql);
+}
+
 static mc_code add_foreign(mc__gate *g, mc_str table, mc_str name, const PgQuery__Constraint *c)
 {
     mc_str parent, column, text;
@@ -126,6 +167,8 @@ static mc_code add_foreign(mc__gate *g, mc_str table, mc_str name, const PgQuery
     if (rc != MC_OK)
         return rc;
     text = mc_buf_get(&references);
+    if (mc__gate_is_postgres(g))
+        return foreign_of_postgres(g, table, name, column, text, c);
     parent = mc_str_slice(text, 12, mc_str_find(text, MC_STR(" (\"id\")"))); /* after REFERENCES */
     rc = add_child_rule(g, table, parent, name, column);
     /* Rows of the kernel are only marked as deleted: nothing follows from that. */
@@ -159,11 +202,13 @@ mc_code mc__gate_add_constraint(mc__gate *g, mc_str table, const PgQuery__Constr
         return rc;
     if (c->contype == PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE)
         return add_unique(g, table, name, c);
-    if (name.len == 0) /* there may be several: none of them can be meant by a name */
+    /* There may be several: none of them can be meant by a name. */
+    if (name.len == 0 && !mc__gate_is_postgres(g))
         name = mc_str_printf(g->arena, "%.*s:%d", MC_FMT(table), (int)g->at);
     switch (c->contype) {
     case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
-        return add_check(g, table, name, c);
+        return mc__gate_is_postgres(g) ? check_of_postgres(g, table, name, c)
+                                       : add_check(g, table, name, c);
     case PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN:
         return add_foreign(g, table, name, c);
     default:
@@ -177,7 +222,7 @@ static mc_code drop_index(mc__gate *g, mc_str name)
 
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_lit(&sql, "DROP INDEX IF EXISTS ");
-    mc_buf_str(&sql, mc_physical_name(g->arena, MC_DB_SQLITE, g->schema, name));
+    mc_buf_str(&sql, mc__gate_physical(g, name));
     return mc__gate_emit(g, &sql);
 }
 
@@ -198,6 +243,21 @@ static mc_code drop_made_up(mc__gate *g, mc_str table, mc_str name)
     return MC_OK;
 }
 
+/* What was named UNIQUE is an index. */
+static mc_code drop_of_postgres(mc__gate *g, mc_str table, mc_str name)
+{
+    mc_buf sql;
+    mc_code rc;
+
+    mc_buf_init_arena(&sql, g->arena, 0);
+    mc_buf_lit(&sql, "ALTER TABLE ");
+    mc_buf_str(&sql, mc__gate_physical(g, table));
+    mc_buf_lit(&sql, " DROP CONSTRAINT IF EXISTS ");
+    mc_buf_sql_ident(&sql, name);
+    rc = mc__gate_emit(g, &sql);
+    return rc == MC_OK ? drop_index(g, name) : rc;
+}
+
 mc_code mc__gate_drop_constraint(mc__gate *g, mc_str table, const char *constraint)
 {
     static const char *const suffixes[] = {"insert", "update", "delete"};
@@ -207,6 +267,8 @@ mc_code mc__gate_drop_constraint(mc__gate *g, mc_str table, const char *constrai
 
     if (rc == MC_OK)
         rc = drop_made_up(g, table, name);
+    if (rc == MC_OK && mc__gate_is_postgres(g))
+        return drop_of_postgres(g, table, name);
     for (size_t i = 0; i < MC_LEN(suffixes) && rc == MC_OK; i++) {
         mc_buf_init_arena(&sql, g->arena, 0);
         mc_buf_lit(&sql, "DROP TRIGGER IF EXISTS ");

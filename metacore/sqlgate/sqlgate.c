@@ -194,7 +194,10 @@ static mc_code translate(mc__gate *g, const PgQuery__ParseResult *tree)
 mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena, mc_str sql,
                              mc_strs *out, mc_err *err)
 {
-    mc__gate g = {.config = config, .arena = arena, .err = err};
+    mc__gate g = {.config = config,
+                  .arena = arena,
+                  .dialect = config->dialect ? config->dialect : MC_DB_SQLITE,
+                  .err = err};
     PgQuery__ParseResult *tree = NULL;
     char *text;
     mc_code rc;

@@ -8,6 +8,8 @@
  * A migration is parsed whole; each statement's tree is either one that is understood, and then
  * written anew for the store with physical names, or refused with its kind and place. Nothing of
  * the author's text reaches the store, so quoting, comments and tricks of spelling mean nothing.
+ * What is understood, and what is refused, is the same for every store; and so is how a value is
+ * kept, as db.h has it: an array as JSON, a time of day as text.
  *
  * On a schema that organizations share, a unique index or constraint on a table with an
  * organization_id holds within each organization, among rows that are not deleted: else one
@@ -57,11 +59,13 @@ typedef struct mc_sqlgate_config {
      */
     void (*on_refused)(void *user, const mc_err *why);
     void *on_refused_user;
+    mc_db_dialect dialect;  /* whom the statements are for; 0: SQLite */
+    bool *out_needs_citext; /* NULL, or told that the extension has to be there (PostgreSQL) */
 } mc_sqlgate_config;
 #define MC_SQLGATE_CONFIG .struct_size = sizeof(mc_sqlgate_config)
 
 /**
- * Translates a migration for SQLite, one statement a text, in order; in arena.
+ * Translates a migration for config's store, one statement a text, in order; in arena.
  * Errors  INVALID: does not parse. FORBIDDEN: a statement, relation, type or function that may not
  *         stand in a migration; both as "migration: line N: …". TOO_LARGE. NO_MEMORY.
  */

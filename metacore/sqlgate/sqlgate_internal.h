@@ -42,6 +42,7 @@ typedef struct mc__gate_table {
 typedef struct mc__gate {
     const mc_sqlgate_config *config;
     mc_arena *arena;
+    mc_db_dialect dialect;
     mc_str schema;   /* where its names are */
     mc_str own_name; /* "addon_<key>": what an author may call it, whoever's tenant it is */
     mc_str *statements;
@@ -56,6 +57,12 @@ typedef struct mc__gate {
     int32_t at;       /* byte of the statement that is read */
     mc_err *err;
 } mc__gate;
+
+/* "schema"."name" on PostgreSQL, "schema.name" on SQLite. */
+mc_str mc__gate_physical(mc__gate *g, mc_str name);
+/* The name of an index where it is made: PostgreSQL wants it without its schema. */
+mc_str mc__gate_index_name(mc__gate *g, mc_str name);
+bool mc__gate_is_postgres(const mc__gate *g);
 
 mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...) MC_PRINTF(2, 3);
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql);
@@ -84,7 +91,7 @@ mc__gate_kind mc__gate_kind_of(mc__gate *g, mc_str table, mc_str column);
 void mc__gate_note_kind(mc__gate *g, mc_str table, mc_str column, mc__gate_kind kind);
 mc_code mc__gate_rename_table(mc__gate *g, mc_str from, mc_str to);
 
-/* gate_types.c: the store's column type, and what its constants are. */
+/* gate_types.c: the store's column type, and what its constants are. is_cast: of a value. */
 mc_code mc__gate_type(mc__gate *g, const PgQuery__TypeName *type, mc_buf *out, mc__gate_kind *kind);
 
 /* gate_expr.c: an expression of constants, columns and harmless functions. */
@@ -106,7 +113,7 @@ mc_code mc__gate_enum_rule(mc__gate *g, mc_str table, mc_str column, mc_str type
 /* gate_rule.c: what a table is held to by triggers, because its statement is over. */
 mc_code mc__gate_add_constraint(mc__gate *g, mc_str table, const PgQuery__Constraint *c);
 mc_code mc__gate_drop_constraint(mc__gate *g, mc_str table, const char *name);
-/* After each insert and update: fails when broken, an expression of the row, is true. */
+/* SQLite: after each insert and update: fails when broken, an expression of the row, is true. */
 mc_code mc__gate_rule(mc__gate *g, mc_str table, mc_str name, mc_str broken);
 
 /* gate_session.c: what has no effect, or is refused. */

@@ -15,12 +15,25 @@ static bool stored_column(void *user, mc_str table, mc_str column)
              mc_str_eq(column, MC_STR("code"))));
 }
 
+/* Whatever the store, the same is understood and the same refused, in the same words. */
 static mc_code translate(mc_arena *arena, const char *sql, mc_strs *out, mc_err *err)
 {
     mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k"),
                                 .has_column = stored_column};
+    mc_arena *other = mc_arena_new((size_t)64 << 20);
+    mc_err own = {0}, others = {0};
+    mc_strs ignored;
+    mc_code rc = mc_sqlgate_migration(&config, arena, mc_z(sql), out, &own);
 
-    return mc_sqlgate_migration(&config, arena, mc_z(sql), out, err);
+    config.dialect = MC_DB_POSTGRES;
+    if (rc != MC_NO_MEMORY && other) {
+        MC_EXPECT_EQ(mc_sqlgate_migration(&config, other, mc_z(sql), &ignored, &others), rc);
+        MC_EXPECT_Z(mc_z(others.msg), own.msg);
+    }
+    mc_arena_free(other);
+    if (rc != MC_OK)
+        *err = own;
+    return rc;
 }
 
 /* All statements, each ended by ";\n". */
@@ -163,7 +176,7 @@ static const struct {
      " WHEN EXISTS (SELECT 1 FROM " T
      " WHERE _rowid_ = NEW._rowid_ AND \"a\" NOT IN (SELECT \"value\" FROM "
      "\"addon_k.type:mood\")) BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: a_type'); "
-     "END;\nINSERT OR IGNORE INTO \"addon_k.type:mood\" VALUES ('fine');\n"},
+     "END;\nINSERT INTO \"addon_k.type:mood\" VALUES ('fine') ON CONFLICT DO NOTHING;\n"},
     {"an organization by another name",
      "CREATE TABLE t (org_id uuid NOT NULL, a text, CONSTRAINT u UNIQUE (org_id, a)); CREATE INDEX "
      "i "
