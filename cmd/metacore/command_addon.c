@@ -64,6 +64,20 @@ static int print(const command *self, mc_str result, const mc_json *row, const c
     return EXIT_DONE;
 }
 
+static void add_switches(const command *self, mc_buf *request)
+{
+    static const struct {
+        const char *name, *json;
+    } switches[] = {{"dry-run", ",\"dry_run\":true"},
+                    {"drop", ",\"drop\":true"},
+                    {"ignore-requires", ",\"ignore_requires\":true"}};
+
+    for (size_t i = 0; i < MC_LEN(switches); i++) {
+        if (command_switch(self, switches[i].name))
+            mc_buf_str(request, mc_z(switches[i].json));
+    }
+}
+
 static int install(const command *self)
 {
     const char *path = addon_arg(self, 0);
@@ -79,10 +93,7 @@ static int install(const command *self)
     }
     begin_request(self, &request, "install", "path", whole);
     free(whole);
-    if (command_switch(self, "strict"))
-        mc_buf_lit(&request, ",\"strict\":true");
-    if (command_switch(self, "dry-run"))
-        mc_buf_lit(&request, ",\"dry_run\":true");
+    add_switches(self, &request);
     if (send_request(self, &request, &result, &row, &err) != MC_OK)
         return command_fail(&err);
     if (command_switch(self, "dry-run")) {
@@ -100,8 +111,7 @@ static int change(const command *self, const char *action, const char *what)
     mc_err err;
 
     begin_request(self, &request, action, "key", addon_arg(self, 0));
-    if (command_switch(self, "drop"))
-        mc_buf_lit(&request, ",\"drop\":true");
+    add_switches(self, &request);
     if (send_request(self, &request, &result, &row, &err) != MC_OK)
         return command_fail(&err);
     return print(self, result, row, what);
@@ -180,8 +190,9 @@ static const char *const sign_options[] = {"out", "key", NULL};
 static const char *const verify_options[] = {"key", "signature", NULL};
 static const char *const key_options[] = {"key", NULL};
 static const char *const settings_options[] = {"org", "set", NULL};
-static const char *const drop_switches[] = {"drop", NULL};
-static const char *const install_switches[] = {"strict", "dry-run", NULL};
+static const char *const drop_switches[] = {"drop", "ignore-requires", NULL};
+static const char *const state_switches[] = {"ignore-requires", NULL};
+static const char *const install_switches[] = {"ignore-requires", "dry-run", NULL};
 static const char *const strict_switches[] = {"strict", NULL};
 static const char *const v1_switches[] = {"v1", NULL};
 
@@ -214,20 +225,25 @@ static const addon_action actions[] = {
      "What an administrator should know before agreeing: what the addon may do and why, its\n"
      "models, tables, routes, settings, tools, code and files.",
      key_options, addon_no_names, 1, 1},
-    {"install", install, "install PATH --org O [--strict] [--dry-run]",
+    {"install", install, "install PATH --org O [--ignore-requires] [--dry-run]",
      "Installs or upgrades a bundle or a folder for an organization, at once, or not at all.\n"
-     "PATH.sig is its signature; --strict refuses when an addon that it requires is missing;\n"
-     "--dry-run runs all of it, says what would change, and takes it back.",
+     "PATH.sig is its signature. Refused when an addon that it requires is not installed and\n"
+     "enabled there: --ignore-requires insists, and is only warned. --dry-run runs all of it,\n"
+     "says what would change, and takes it back.",
      org_options, install_switches, 1, 1},
     {"list", list, "list [--org O]", "Which organization has which addon.", org_options,
      addon_no_names, 0, 0},
-    {"enable", enable, "enable KEY --org O", "Serves the addon to the organization again.",
-     org_options, addon_no_names, 1, 1},
-    {"disable", disable, "disable KEY --org O", "Serves it no more; its rows stay.", org_options,
-     addon_no_names, 1, 1},
-    {"uninstall", uninstall, "uninstall KEY --org O [--drop]",
-     "Takes the addon from the organization; --drop drops its rows, too.", org_options,
-     drop_switches, 1, 1},
+    {"enable", enable, "enable KEY --org O [--ignore-requires]",
+     "Serves the addon to the organization again; not without those that it requires, unless\n"
+     "you insist.",
+     org_options, state_switches, 1, 1},
+    {"disable", disable, "disable KEY --org O [--ignore-requires]",
+     "Serves it no more; its rows stay. Not while an enabled one requires it, unless you insist.",
+     org_options, state_switches, 1, 1},
+    {"uninstall", uninstall, "uninstall KEY --org O [--drop] [--ignore-requires]",
+     "Takes the addon from the organization; --drop drops its rows, too. Not while an installed\n"
+     "one requires it, unless you insist.",
+     org_options, drop_switches, 1, 1},
     {"rotate", rotate, "rotate KEY --org O", "Makes a new install secret, shown once.", org_options,
      addon_no_names, 1, 1},
     {"settings", settings, "settings KEY --org O [--set JSON]",

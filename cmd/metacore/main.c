@@ -48,7 +48,7 @@ static const subcommand subcommands[] = {
      no_names, 1},
     {"addon", command_addon,
      "addon init KEY | validate DIR | build DIR | keygen | sign FILE | verify FILE\n"
-     "            addon inspect FILE | install PATH --org O [--strict] [--dry-run]\n"
+     "            addon inspect FILE | install PATH --org O [--ignore-requires] [--dry-run]\n"
      "            addon list [--org O] | enable | disable | rotate KEY --org O\n"
      "            addon uninstall KEY --org O [--drop] | settings KEY --org O [--set JSON]\n"
      "            addon help",

@@ -13,10 +13,10 @@
  *   {"command":"user.list"} {"command":"user.passwd","email":…,"password":…}
  *   {"command":"user.disable","email":…} {"command":"user.enable","email":…}
  *   {"command":"grant.add","org":…,"role":… or "email":…,"capability":…} grant.remove, grant.list
- *   {"command":"addon.install","path":…,"org":…,"strict":…,"dry_run":…}: the operator is warned of
- * what it requires and does not find, and with "strict" refused
+ *   {"command":"addon.install","path":…,"org":…,"ignore_requires":…,"dry_run":…}
  *   {"command":"addon.list","org":… or all} and, with "key" and "org": addon.enable, addon.disable,
  *   addon.rotate, addon.uninstall ("drop"), addon.settings (those in "settings" are changed)
+ *   Enabling, disabling and uninstalling know "ignore_requires", too.
  *
  * Threads: thread-safe; commands block on hashing, files and the writer.
  */

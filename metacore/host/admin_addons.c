@@ -5,8 +5,7 @@
 typedef struct addon_call {
     mc_app *app;
     mc_installer *installer;
-    mc_str key;
-    mc_uuid org_id;
+    mc_install_target target;
     bool drop;
     const mc_json *settings;
     mc_installation out;
@@ -24,34 +23,32 @@ static bool is_set(const mc_json *in, const char *key)
 
 static mc_code enable(addon_call *call, mc_ctx *ctx, mc_err *err)
 {
-    return mc_installer_enable(call->installer, ctx, call->key, call->org_id, &call->out, err);
+    return mc_installer_enable(call->installer, ctx, &call->target, &call->out, err);
 }
 
 static mc_code disable(addon_call *call, mc_ctx *ctx, mc_err *err)
 {
-    return mc_installer_disable(call->installer, ctx, call->key, call->org_id, &call->out, err);
+    return mc_installer_disable(call->installer, ctx, &call->target, &call->out, err);
 }
 
 static mc_code uninstall(addon_call *call, mc_ctx *ctx, mc_err *err)
 {
-    mc_code rc = mc_installer_find(call->installer, ctx, call->key, call->org_id, &call->out, err);
-
-    return rc == MC_OK ? mc_installer_uninstall(call->installer, ctx, call->key, call->org_id,
-                                                call->drop, err)
-                       : rc;
+    return mc_installer_uninstall(call->installer, ctx, &call->target, call->drop, &call->out, err);
 }
 
 static mc_code rotate(addon_call *call, mc_ctx *ctx, mc_err *err)
 {
-    return mc_installer_rotate(call->installer, ctx, call->key, call->org_id, &call->out, err);
+    return mc_installer_rotate(call->installer, ctx, call->target.addon_key, call->target.org_id,
+                               &call->out, err);
 }
 
 static mc_code settings(addon_call *call, mc_ctx *ctx, mc_err *err)
 {
     return call->settings
-               ? mc_installer_set_settings(call->installer, ctx, call->key, call->org_id,
-                                           call->settings, &call->out, err)
-               : mc_installer_find(call->installer, ctx, call->key, call->org_id, &call->out, err);
+               ? mc_installer_set_settings(call->installer, ctx, call->target.addon_key,
+                                           call->target.org_id, call->settings, &call->out, err)
+               : mc_installer_find(call->installer, ctx, call->target.addon_key,
+                                   call->target.org_id, &call->out, err);
 }
 
 static const struct {
@@ -96,13 +93,14 @@ static mc_code run_change(addon_call *call, mc_ctx *ctx, const mc_json *in, mc_b
                           mc_err *err)
 {
     mc_auth_org org;
-    mc_code rc = mc__admin_required(in, "key", &call->key, err);
+    mc_code rc = mc__admin_required(in, "key", &call->target.addon_key, err);
 
     if (rc == MC_OK)
         rc = mc__admin_find_org(call->app, ctx, in, &org, err);
     if (rc != MC_OK)
         return rc;
-    call->org_id = org.id;
+    call->target.org_id = org.id;
+    call->target.ignore_requires = is_set(in, "ignore_requires");
     call->drop = is_set(in, "drop");
     call->settings = mc_json_find(in, MC_STR("settings"));
     if (call->settings && call->settings->kind != MC_JSON_OBJECT)
@@ -115,7 +113,7 @@ static mc_code run_change(addon_call *call, mc_ctx *ctx, const mc_json *in, mc_b
 
 static mc_code install(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc_err *err)
 {
-    mc_host_install_options options = {.ignore_requires = !is_set(in, "strict")};
+    mc_host_install_options options = {.ignore_requires = is_set(in, "ignore_requires")};
     mc_installation installation;
     mc_auth_org org;
     mc_str path, report = MC_STR("");

@@ -64,10 +64,20 @@ static mc_installer *installer_of(void *user)
     return mc_host_installer(((mc_app *)user)->host);
 }
 
-static mc_code answer(mc_http_res *res, const mc_installation *installation, mc_err *err)
+/* {"data":{…},"meta":{"warning":…},"success":true}: what was done against somebody's needs. */
+static mc_code answer(mc_http_req *req, mc_http_res *res, const mc_installation *installation,
+                      mc_err *err)
 {
+    mc_buf meta;
+
+    mc_buf_init_arena(&meta, mc_http_ctx(req)->arena, 0);
+    if (installation->warning.len) {
+        mc_buf_lit(&meta, "{\"warning\":");
+        mc_json_write_str(&meta, installation->warning);
+        mc_buf_char(&meta, '}');
+    }
     mc_installation_write(mc_http_ok_begin(res, 200), installation);
-    return mc_http_ok_end(res, MC_STR(""), err);
+    return mc_http_ok_end(res, mc_buf_get(&meta), err);
 }
 
 /* Before any of the changes below; not on the writer. */
@@ -139,7 +149,7 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     mc_installation installation;
     mc_code rc = find(req, user, &installation, err);
 
-    return rc == MC_OK ? answer(res, &installation, err) : rc;
+    return rc == MC_OK ? answer(req, res, &installation, err) : rc;
 }
 
 static mc_code answer_settings(mc_http_req *req, mc_http_res *res, void *user,
@@ -182,16 +192,23 @@ static mc_code get_settings(mc_http_req *req, mc_http_res *res, void *user, mc_e
 
 /* ---- changing; on the writer ---- */
 
-typedef mc_code (*change_fn)(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+typedef mc_code (*change_fn)(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
                              mc_installation *out, mc_err *err);
+
+static mc_install_target target_of(mc_http_req *req)
+{
+    return (mc_install_target){.addon_key = key_of(req),
+                               .org_id = mc_http_ctx(req)->who.org_id,
+                               .ignore_requires = is_on(req, "ignore_requires")};
+}
 
 static mc_code change(mc_http_req *req, mc_http_res *res, void *user, change_fn fn, mc_err *err)
 {
-    mc_ctx *ctx = mc_http_ctx(req);
+    mc_install_target target = target_of(req);
     mc_installation installation;
-    mc_code rc = fn(installer_of(user), ctx, key_of(req), ctx->who.org_id, &installation, err);
+    mc_code rc = fn(installer_of(user), mc_http_ctx(req), &target, &installation, err);
 
-    return rc == MC_OK ? answer(res, &installation, err) : rc;
+    return rc == MC_OK ? answer(req, res, &installation, err) : rc;
 }
 
 static mc_code enable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
@@ -207,9 +224,10 @@ static mc_code disable(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
 /* DELETE /installations/:key?drop= */
 static mc_code uninstall(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
-    mc_ctx *ctx = mc_http_ctx(req);
-    mc_code rc = mc_installer_uninstall(installer_of(user), ctx, key_of(req), ctx->who.org_id,
-                                        is_on(req, "drop"), err);
+    mc_install_target target = target_of(req);
+    mc_installation was;
+    mc_code rc = mc_installer_uninstall(installer_of(user), mc_http_ctx(req), &target,
+                                        is_on(req, "drop"), &was, err);
 
     return rc == MC_OK ? mc_http_ok_message(res, 200, MC_STR("uninstalled"), err) : rc;
 }

@@ -39,6 +39,33 @@ static mc_code update_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan
                       (mc_db_value[]){args[0], args[2]}, 2, NULL, err);
 }
 
+/* ---- those that were there ---- */
+
+mc_code mc__was_given_up(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool *out, mc_err *err)
+{
+    mc_db_value args[] = {mc_db_uuid(org_id), mc_db_text(addon_key)};
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn,
+                             MC_STR("SELECT 1 FROM metacore_installations WHERE organization_id = "
+                                    "$1 AND addon_key = $2 AND deleted_at IS NOT NULL"),
+                             args, MC_LEN(args), &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    *out = mc_db_rows_next(&rows);
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code forget_given_up(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_err *err)
+{
+    mc_db_value args[] = {mc_db_uuid(org_id), mc_db_text(addon_key)};
+
+    return mc_db_exec(ctx->conn,
+                      MC_STR("DELETE FROM metacore_installations WHERE organization_id = $1 AND "
+                             "addon_key = $2 AND deleted_at IS NOT NULL"),
+                      args, MC_LEN(args), NULL, err);
+}
+
 static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                           mc_uuid org_id, mc_str *out_secret, mc_err *err)
 {
@@ -60,6 +87,9 @@ static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan
         mc_db_text(secret.enc), mc_db_text(settings),        mc_db_time(ctx->now)};
     args[7].kind = MC_DB_JSON;
     *out_secret = secret.text;
+    rc = forget_given_up(ctx, m->key, org_id, err);
+    if (rc != MC_OK)
+        return rc;
     return mc_db_exec(
         ctx->conn,
         MC_STR("INSERT INTO metacore_installations (id, organization_id, addon_key, "
@@ -128,9 +158,11 @@ mc_code mc_installer_find(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_
                               : rc;
 }
 
-mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                        mc_uuid org_id, mc_installation *out, mc__was *was, mc_err *err)
+mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                        mc_installation *out, mc__was *was, mc_err *err)
 {
+    const mc_install_plan *plan = run->plan;
+    mc_uuid org_id = run->org_id;
     mc_str key = plan->manifest->key, secret = MC_STR("");
     mc_installation row;
     mc_code rc = mc__load_row(ctx, key, org_id, &row, err);
@@ -141,7 +173,7 @@ mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *
     if (rc == MC_NOT_FOUND)
         rc = insert_row(self, ctx, plan, org_id, &secret, err);
     else if (rc == MC_OK)
-        rc = update_row(self, ctx, plan, &row, true, err);
+        rc = update_row(self, ctx, plan, &row, !run->only_missing, err);
     if (rc == MC_OK)
         rc = mc_installer_find(self, ctx, key, org_id, &row, err);
     if (rc != MC_OK)

@@ -42,30 +42,40 @@ static mc_code change_status(mc_installer *self, mc_ctx *ctx, mc_addon_event eve
                                   MC_STR(""), err);
 }
 
-mc_code mc_installer_enable(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+mc_code mc_installer_enable(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
                             mc_installation *out, mc_err *err)
 {
+    mc_str warning;
     mc_installation row;
-    mc_code rc = mc_installer_find(self, ctx, addon_key, org_id, &row, err);
+    mc_code rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, &row, err);
 
     if (rc == MC_OK)
-        rc = mc__check_requires_kept(ctx, addon_key, org_id, err);
+        rc = mc__check_requires_kept(ctx, target, &warning, err);
     if (rc == MC_OK)
         rc = change_status(self, ctx, MC_ADDON_ENABLED, &row, err);
-    return rc == MC_OK ? mc_installer_find(self, ctx, addon_key, org_id, out, err) : rc;
+    if (rc == MC_OK)
+        rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, out, err);
+    if (rc == MC_OK)
+        out->warning = warning;
+    return rc;
 }
 
-mc_code mc_installer_disable(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+mc_code mc_installer_disable(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
                              mc_installation *out, mc_err *err)
 {
+    mc_str warning;
     mc_installation row;
-    mc_code rc = mc_installer_find(self, ctx, addon_key, org_id, &row, err);
+    mc_code rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, &row, err);
 
     if (rc == MC_OK)
-        rc = mc__check_dependents(ctx, addon_key, org_id, true, err);
+        rc = mc__check_dependents(ctx, target, true, &warning, err);
     if (rc == MC_OK)
         rc = change_status(self, ctx, MC_ADDON_DISABLED, &row, err);
-    return rc == MC_OK ? mc_installer_find(self, ctx, addon_key, org_id, out, err) : rc;
+    if (rc == MC_OK)
+        rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, out, err);
+    if (rc == MC_OK)
+        out->warning = warning;
+    return rc;
 }
 
 /* ---- uninstalling ---- */
@@ -85,12 +95,18 @@ static mc_code count_left(mc_ctx *ctx, mc_str addon_key, int64_t *out, mc_err *e
     return mc_db_rows_finish(&rows, err);
 }
 
+/* What stays says that the addon was given up, for whoever would bring it again by himself; no
+ * secret and no setting does. */
 static mc_code delete_row(mc_ctx *ctx, const mc_installation *row, mc_err *err)
 {
-    mc_db_value id = mc_db_uuid(row->id);
+    mc_db_value args[] = {mc_db_uuid(row->id), mc_db_time(ctx->now)};
 
-    return mc_db_exec(ctx->conn, MC_STR("DELETE FROM metacore_installations WHERE id = $1"), &id, 1,
-                      NULL, err);
+    return mc_db_exec(ctx->conn,
+                      MC_STR("UPDATE metacore_installations SET status = 'disabled', secret_hash = "
+                             "'', secret_enc = '', previous_secret_hash = '', previous_secret_enc "
+                             "= '', previous_secret_until = NULL, settings = '{}', disabled_at = "
+                             "$2, updated_at = $2, deleted_at = $2 WHERE id = $1"),
+                      args, MC_LEN(args), NULL, err);
 }
 
 /* The tenant's own schema always; the shared one with the last who has it, until then this
@@ -109,9 +125,11 @@ static mc_code drop_data(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool is_
     return is_last ? mc__drop_schema(ctx, shared, err) : mc__drop_rows(ctx, shared, org_id, err);
 }
 
-mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
-                               bool drop, mc_err *err)
+mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
+                               bool drop, mc_installation *out, mc_err *err)
 {
+    mc_str addon_key = target->addon_key, warning;
+    mc_uuid org_id = target->org_id;
     mc_installation row;
     mc__addon addon;
     int64_t left = 0;
@@ -119,7 +137,7 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, mc_str addon_key
     mc_code rc = mc_installer_find(self, ctx, addon_key, org_id, &row, err);
 
     if (rc == MC_OK)
-        rc = mc__check_dependents(ctx, addon_key, org_id, false, err);
+        rc = mc__check_dependents(ctx, target, false, &warning, err);
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, addon_key, &addon, err);
     if (rc == MC_OK)
@@ -131,16 +149,20 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, mc_str addon_key
         rc = drop_data(ctx, addon_key, org_id, left == 0, err);
     if (rc == MC_OK && is_gone)
         rc = mc__addon_forget(ctx, addon_key, err);
+    if (rc == MC_OK)
+        rc = mc__serve_after_commit(
+            self, ctx,
+            &(mc_addon_change){.event = MC_ADDON_UNINSTALLED,
+                               .was_enabled = mc_str_eq(row.status, MC_STR("enabled")),
+                               .org_id = org_id,
+                               .addon_key = addon_key,
+                               .version = addon.version,
+                               .digest = is_gone ? MC_STR("") : addon.digest,
+                               .old_digest = addon.digest},
+            MC_STR(""), err);
     if (rc != MC_OK)
         return rc;
-    return mc__serve_after_commit(
-        self, ctx,
-        &(mc_addon_change){.event = MC_ADDON_UNINSTALLED,
-                           .was_enabled = mc_str_eq(row.status, MC_STR("enabled")),
-                           .org_id = org_id,
-                           .addon_key = addon_key,
-                           .version = addon.version,
-                           .digest = is_gone ? MC_STR("") : addon.digest,
-                           .old_digest = addon.digest},
-        MC_STR(""), err);
+    *out = row;
+    out->warning = warning;
+    return MC_OK;
 }

@@ -244,15 +244,23 @@ static mc_code lock_addon(mc_ctx *ctx, mc_str addon_key, mc_err *err)
                       &key, 1, NULL, err);
 }
 
-static mc_code find_same(mc_ctx *ctx, const mc_install_run *run, const mc__addon *now,
-                         mc_installation *out, bool *is_same, mc_err *err)
+/* Whether there is nothing to do for who wants only what is missing. */
+static mc_code is_settled(mc_ctx *ctx, const mc_install_run *run, const mc__addon *now,
+                          mc_installation *out, bool *is_done, mc_err *err)
 {
-    mc_code rc = MC_NOT_FOUND;
+    mc_str key = run->plan->manifest->key;
+    mc_code rc;
 
-    if (run->only_missing && mc_str_eq(now->digest, mc_z(run->plan->digest)))
-        rc = mc__load_row(ctx, run->plan->manifest->key, run->org_id, out, err);
-    *is_same = rc == MC_OK;
-    return rc == MC_NOT_FOUND ? MC_OK : rc;
+    *is_done = false;
+    if (!run->only_missing)
+        return MC_OK;
+    rc = mc__load_row(ctx, key, run->org_id, out, err);
+    if (rc == MC_NOT_FOUND) {
+        *out = (mc_installation){.addon_key = MC_STR("")};
+        return mc__was_given_up(ctx, key, run->org_id, is_done, err);
+    }
+    *is_done = rc == MC_OK && mc_str_eq(now->digest, mc_z(run->plan->digest));
+    return rc;
 }
 
 static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
@@ -262,22 +270,20 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
     const mc_install_plan *plan = run->plan;
     bool is_other = !mc_str_eq(now->digest, mc_z(plan->digest));
     mc__was was = WAS_ABSENT;
-    mc_err missing = {.msg = ""};
-    mc_code rc = mc__check_requires(ctx, plan, run->org_id, &missing);
+    bool is_enabled;
+    mc_str warning;
+    mc_code rc = mc__check_requires(ctx, plan, run->org_id, run->ignore_requires, &warning, err);
 
-    if (rc == MC_CONFLICT && run->ignore_requires)
-        rc = MC_OK;
-    else if (rc != MC_OK)
-        *err = missing;
     if (rc == MC_OK)
         rc = mc__install_tables(self, ctx, plan, run->org_id, changes, err);
     if (rc == MC_OK)
         rc = mc__addon_keep(ctx, plan, err);
     if (rc == MC_OK)
-        rc = mc__install_row(self, ctx, plan, run->org_id, out, &was, err);
+        rc = mc__install_row(self, ctx, run, out, &was, err);
     if (rc != MC_OK)
         return rc;
-    out->warning = mc_str_copy(ctx->arena, mc_z(missing.msg));
+    out->warning = warning;
+    is_enabled = mc_str_eq(out->status, MC_STR("enabled"));
     if (was == WAS_ENABLED && !is_other)
         return MC_OK; /* nothing that anybody would have to hear */
     rc = mc__serve_after_commit(self, ctx,
@@ -290,7 +296,7 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
                                                    .digest = mc_z(plan->digest),
                                                    .old_digest = now->digest,
                                                    .was_enabled = was == WAS_ENABLED,
-                                                   .is_enabled = true},
+                                                   .is_enabled = is_enabled},
                                 plan->bundle->manifest, err);
     return rc == MC_OK && is_other && now->digest.len
                ? mc__upgrade_others(self, ctx, plan, run->org_id, now->digest, err)
@@ -300,15 +306,15 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
                           mc__changes *changes, mc_installation *out, mc_err *err)
 {
-    bool is_same = false;
+    bool is_done = false;
     mc__addon now;
     mc_code rc = lock_addon(ctx, run->plan->manifest->key, err);
 
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, run->plan->manifest->key, &now, err);
     if (rc == MC_OK)
-        rc = find_same(ctx, run, &now, out, &is_same, err);
-    if (rc != MC_OK || is_same)
+        rc = is_settled(ctx, run, &now, out, &is_done, err);
+    if (rc != MC_OK || is_done)
         return rc;
     rc = mc__addon_check(self, ctx, run->plan, run->org_id, &now, err);
     if (rc == MC_OK)

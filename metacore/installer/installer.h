@@ -133,13 +133,14 @@ typedef struct mc_install_run {
     const mc_install_plan *plan; /* required */
     mc_uuid org_id;
     bool ignore_requires; /* addons that the manifest requires need not be there */
-    bool only_missing;    /* who has these very contents already is left as he is */
+    bool only_missing;    /* who has these very contents, or gave the addon up, is left as he is,
+                             and who disabled it gets it disabled */
 } mc_install_run;
 
 /**
  * Runs a plan in ctx->conn's transaction; after its commit the models are served.
  *
- * out     in ctx's arena
+ * out     in ctx's arena; without a key when it was left as it is (only_missing)
  * Errors  CONFLICT: a model is another addon's; an applied migration changed; a lower version;
  *         an addon that it requires is missing. FORBIDDEN, INVALID: a migration. The store's.
  */
@@ -178,19 +179,33 @@ MC_API MC_MUST_USE mc_code mc_installer_load_bundle(mc_installer *self, mc_ctx *
 
 /* ---- what an organization does with what it has; each on ctx->conn's transaction ---- */
 
+/** Which addon of whose. */
+typedef struct mc_install_target {
+    mc_str addon_key;
+    mc_uuid org_id;
+    bool ignore_requires; /* what would be a CONFLICT for want of another is out->warning: the only
+                             way with addons that require each other */
+} mc_install_target;
+
 /** Errors: NOT_FOUND: not installed. CONFLICT: one that it requires is not enabled. */
-MC_API MC_MUST_USE mc_code mc_installer_enable(mc_installer *self, mc_ctx *ctx, mc_str addon_key,
-                                               mc_uuid org_id, mc_installation *out, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_installer_enable(mc_installer *self, mc_ctx *ctx,
+                                               const mc_install_target *target,
+                                               mc_installation *out, mc_err *err);
 /** Errors: NOT_FOUND. CONFLICT: an enabled one requires it. */
-MC_API MC_MUST_USE mc_code mc_installer_disable(mc_installer *self, mc_ctx *ctx, mc_str addon_key,
-                                                mc_uuid org_id, mc_installation *out, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_installer_disable(mc_installer *self, mc_ctx *ctx,
+                                                const mc_install_target *target,
+                                                mc_installation *out, mc_err *err);
 /**
- * Takes the addon from org_id. drop: its rows too; its own schema, or the shared one when nobody is
- * left, goes with the record of its migrations.
+ * Takes the addon from its organization; that it was there, and until when, is remembered.
+ *
+ * drop    its rows too; its own schema, or the shared one when nobody is left, goes with the record
+ *         of its migrations
+ * out     as it was
  * Errors  NOT_FOUND. CONFLICT: an installed one requires it.
  */
-MC_API MC_MUST_USE mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, mc_str addon_key,
-                                                  mc_uuid org_id, bool drop, mc_err *err);
+MC_API MC_MUST_USE mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx,
+                                                  const mc_install_target *target, bool drop,
+                                                  mc_installation *out, mc_err *err);
 /** A new secret, in out->secret; the one before is good for MC_INSTALL_SECRET_GRACE_S more. */
 MC_API MC_MUST_USE mc_code mc_installer_rotate(mc_installer *self, mc_ctx *ctx, mc_str addon_key,
                                                mc_uuid org_id, mc_installation *out, mc_err *err);

@@ -54,8 +54,10 @@ mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_pla
                            mc_uuid org_id, mc__changes *changes, mc_err *err);
 /* install_rows.c: the organization's row. What it was: nothing, disabled or enabled. */
 typedef enum mc__was { WAS_ABSENT, WAS_DISABLED, WAS_ENABLED } mc__was;
-mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                        mc_uuid org_id, mc_installation *out, mc__was *was, mc_err *err);
+mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                        mc_installation *out, mc__was *was, mc_err *err);
+/* Whether the organization had the addon and uninstalled it. */
+mc_code mc__was_given_up(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool *out, mc_err *err);
 /* The others' rows after an upgrade: version and settings, enabled or not as they were; all of them
  * are told. */
 mc_code mc__upgrade_others(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
@@ -74,11 +76,13 @@ mc_code mc__addon_check(mc_installer *self, mc_ctx *ctx, const mc_install_plan *
 mc_code mc__addon_keep(mc_ctx *ctx, const mc_install_plan *plan, mc_err *err);
 mc_code mc__addon_forget(mc_ctx *ctx, mc_str addon_key, mc_err *err);
 
-/* install_requires.c */
-mc_code mc__check_requires(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_err *err);
-mc_code mc__check_requires_kept(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc_err *err);
-mc_code mc__check_dependents(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool only_enabled,
-                             mc_err *err);
+/* install_requires.c: CONFLICT, or, when that is ignored, a warning in ctx's arena; else empty. */
+mc_code mc__check_requires(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id,
+                           bool is_ignored, mc_str *out_warning, mc_err *err);
+mc_code mc__check_requires_kept(mc_ctx *ctx, const mc_install_target *target, mc_str *out_warning,
+                                mc_err *err);
+mc_code mc__check_dependents(mc_ctx *ctx, const mc_install_target *target, bool only_enabled,
+                             mc_str *out_warning, mc_err *err);
 
 /* install_bundles.c */
 mc_code mc__bundle_keep(mc_ctx *ctx, const mc_install_plan *plan, mc_err *err);

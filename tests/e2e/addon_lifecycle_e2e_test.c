@@ -374,6 +374,43 @@ MC_TEST("what another addon requires is there before it and leaves after it")
     MC_EXPECT_EQ(upload(&owner, "cases", "?ignore_requires=1", simple("cases", "1.0.0", needs)),
                  200);
     MC_EXPECT_HAS(owner.body, "\"warning\":\"addon cases requires");
+    MC_CASE("all that is missing is told at once");
+    MC_EXPECT_EQ(upload(&owner, "more", "",
+                        simple("more", "1.0.0",
+                               ",\"requires\":[{\"key\":\"pens\"},{\"key\":"
+                               "\"inks\"},{\"key\":\"cases\"}]")),
+                 422);
+    MC_EXPECT_HAS(owner.body, "addon more requires addons pens, inks, which are not installed and "
+                              "enabled here; or insist: ignore_requires");
+    close_server();
+}
+
+static mc_str rival(const char *key, const char *required)
+{
+    return simple(key, "1.0.0",
+                  mc_str_printf(arena, ",\"requires\":[{\"key\":\"%s\"}]", required).ptr);
+}
+
+MC_TEST("addons that require each other come and go for an administrator who insists")
+{
+    MC_REQUIRE(open_server(dev));
+    MC_EXPECT_EQ(upload(&owner, "left", "", rival("left", "right")), 422);
+    MC_EXPECT_EQ(upload(&owner, "left", "?ignore_requires=1", rival("left", "right")), 200);
+    MC_EXPECT_EQ(upload(&owner, "right", "", rival("right", "left")), 200);
+    MC_CASE("neither goes first");
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/left/disable", NULL), 409);
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/right/disable", NULL), 409);
+    MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/left?drop=1", NULL), 409);
+    MC_CASE("unless somebody insists");
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/left/disable?ignore_requires=1", NULL), 200);
+    MC_EXPECT_HAS(owner.body, "\"meta\":{\"warning\":\"addon left is required by addon right\"}");
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/right/disable", NULL), 200);
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/left/enable", NULL), 409);
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/left/enable?ignore_requires=1", NULL), 200);
+    MC_EXPECT_HAS(owner.body, "\"warning\":\"addon left requires addon right, which is not");
+    MC_EXPECT_EQ(call(&owner, "POST", BASE "/right/enable", NULL), 200);
+    MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/left?drop=1&ignore_requires=1", NULL), 200);
+    MC_EXPECT_EQ(call(&owner, "DELETE", BASE "/right?drop=1", NULL), 200);
     close_server();
 }
 

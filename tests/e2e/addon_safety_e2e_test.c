@@ -333,7 +333,8 @@ static bool is_whole(sqlite3 *db, const char *version, int64_t tables)
     char sql[200];
 
     (void)snprintf(sql, sizeof(sql),
-                   "SELECT COUNT(*) FROM metacore_installations WHERE addon_key = 'big' AND "
+                   "SELECT COUNT(*) FROM metacore_installations WHERE deleted_at IS NULL AND "
+                   "addon_key = 'big' AND "
                    "version = '%s'",
                    version);
     return ask(db, sql) == 1 &&
@@ -346,7 +347,8 @@ static bool is_whole(sqlite3 *db, const char *version, int64_t tables)
 static bool is_absent(sqlite3 *db)
 {
     return ask(db, "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE '%big%'") == 0 &&
-           ask(db, "SELECT (SELECT COUNT(*) FROM metacore_installations WHERE addon_key = 'big') + "
+           ask(db, "SELECT (SELECT COUNT(*) FROM metacore_installations WHERE deleted_at IS NULL "
+                   "AND addon_key = 'big') + "
                    "(SELECT COUNT(*) FROM metacore_addons WHERE addon_key = 'big') + (SELECT "
                    "COUNT(*) FROM metacore_bundles WHERE addon_key = 'big') + (SELECT COUNT(*) "
                    "FROM metacore_addon_migrations WHERE addon_key = 'big') + (SELECT COUNT(*) "

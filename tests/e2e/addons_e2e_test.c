@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define INSTALLATIONS "/api/metacore/installations"
+
 static const char *const dev[] = {"--dev", "--log-level", "error", NULL};
 static char out[65536];
 
@@ -60,7 +62,7 @@ static void install(const char *data, const char *bundle, const char *org)
     (void)snprintf(path, sizeof(path), "%s/testdata/bundles/%s-1.0.0.tar.gz", mc_test_shared(),
                    bundle);
     MC_EXPECT_EQ(mc_process_run((const char *const[]){"addon", "install", path, "--org", org,
-                                                      "--data", data, NULL},
+                                                      "--ignore-requires", "--data", data, NULL},
                                 NULL, out, sizeof(out)),
                  0);
 }
@@ -208,5 +210,47 @@ MC_TEST("an operator's copy of an example is the one that every organization get
     MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/dynamic/tickets", "{\"ours\":\"b\"}"), 201);
     MC_EXPECT_Z(mc_client_field(&client, "ours"), "b");
     mc_client_deinit(&client);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
+
+MC_TEST("what an organization gave up or disabled does not come back with the next start")
+{
+    const char *data = mc_test_dir(), *folder = own_tickets("2.0.0");
+    const char *args[] = {"--dev", "--log-level", "error", "--addons", folder, NULL};
+    mc_process process;
+    mc_client mine, theirs;
+
+    MC_REQUIRE(folder && mc_process_start(&process, data, dev));
+    mc_client_init(&mine, process.port);
+    mc_client_init(&theirs, process.port);
+    MC_EXPECT_EQ(mc_client_sign_in(&mine, "owner@example.com", "metacore-demo"), 200);
+    MC_EXPECT_EQ(mc_client_register(&theirs, "Other", "other@example.com", "long-enough"), 201);
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", INSTALLATIONS "/tickets?drop=1", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", INSTALLATIONS "/tickets/disable", NULL), 200);
+    mc_client_deinit(&mine);
+    mc_client_deinit(&theirs);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+    for (int i = 0; i < 2; i++) {
+        MC_CASE(i == 0 ? "the same example" : "a newer one for everybody");
+        MC_REQUIRE(mc_process_start(&process, data, i == 0 ? dev : args));
+        mc_client_init(&mine, process.port);
+        mc_client_init(&theirs, process.port);
+        MC_EXPECT_EQ(mc_client_sign_in(&mine, "owner@example.com", "metacore-demo"), 200);
+        MC_EXPECT_EQ(mc_client_sign_in(&theirs, "other@example.com", "long-enough"), 200);
+        MC_EXPECT_EQ(mc_client_call(&mine, "GET", INSTALLATIONS "/tickets", NULL), 404);
+        MC_EXPECT_EQ(mc_client_call(&theirs, "GET", INSTALLATIONS "/tickets", NULL), 200);
+        MC_EXPECT_Z(mc_client_field(&theirs, "status"), "disabled");
+        MC_EXPECT_Z(mc_client_field(&theirs, "version"), i == 0 ? "1.0.0" : "2.0.0");
+        MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/dynamic/tickets", NULL), 404);
+        mc_client_deinit(&theirs);
+        if (i == 0)
+            mc_client_deinit(&mine);
+        if (i == 0)
+            MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+    }
+    MC_CASE("until it asks for it");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", INSTALLATIONS "/tickets", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/tickets", NULL), 200);
+    mc_client_deinit(&mine);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
 }
