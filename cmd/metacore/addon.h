@@ -73,6 +73,18 @@ mc_code addon_signature_of(const command *self, const mc_bundle *bundle, const c
 mc_code addon_check_signature(const command *self, const char *path, mc_str *out_algorithm,
                               mc_err *err);
 
+/* addon_remote.c */
+
+/**
+ * Runs install, enable, disable, uninstall, rotate, settings or list on the server that --server
+ * names; the rest is in the arguments.
+ *
+ * set     the settings to change, JSON; empty: none
+ * out     JSON as admin.h's command of that name gives it
+ * Errors  remote.h's; what the server refuses.
+ */
+mc_code addon_remote(const command *self, const char *action, mc_str set, mc_str *out, mc_err *err);
+
 int addon_init(const command *self);
 int addon_validate(const command *self);
 int addon_build(const command *self);

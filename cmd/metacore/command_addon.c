@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "addon.h"
 
+#include "remote.h"
+
 #include "metacore/base/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is asked of the server, or of the data directory without one ---- */
+/* ---- what is asked of the data directory, of the server that holds it, or of another ---- */
 
 /* {"command":"addon.<action>","org":…,"<name>":… */
 static void begin_request(const command *self, mc_buf *request, const char *action,
@@ -27,15 +29,43 @@ static void begin_request(const command *self, mc_buf *request, const char *acti
     }
 }
 
-static mc_code send_request(const command *self, mc_buf *request, mc_str *out, const mc_json **row,
-                            mc_err *err)
+static void add_switches(const command *self, mc_buf *request)
 {
+    static const char *const switches[][2] = {{"dry-run", ",\"dry_run\":true"},
+                                              {"drop", ",\"drop\":true"},
+                                              {"ignore-requires", ",\"ignore_requires\":true"}};
+
+    for (size_t i = 0; i < MC_LEN(switches); i++) {
+        if (command_switch(self, switches[i][0]))
+            mc_buf_str(request, mc_z(switches[i][1]));
+    }
+}
+
+/* name: of value in the request; NULL: there is none. set: settings, or empty. */
+static mc_code ask_here(const command *self, const char *action, const char *name,
+                        const char *value, mc_str set, mc_str *out, mc_err *err)
+{
+    mc_buf request;
     mc_code rc;
 
-    mc_buf_char(request, '}');
-    rc = mc_buf_check(request, "addon", err);
-    if (rc == MC_OK)
-        rc = command_admin(self, mc_buf_get(request), out, err);
+    begin_request(self, &request, action, name, value);
+    add_switches(self, &request);
+    if (set.len) {
+        mc_buf_lit(&request, ",\"settings\":");
+        mc_buf_str(&request, set);
+    }
+    mc_buf_char(&request, '}');
+    rc = mc_buf_check(&request, "addon", err);
+    return rc == MC_OK ? command_admin(self, mc_buf_get(&request), out, err) : rc;
+}
+
+static mc_code ask(const command *self, const char *action, const char *name, const char *value,
+                   mc_str set, mc_str *out, const mc_json **row, mc_err *err)
+{
+    mc_code rc = command_option(self, "server")
+                     ? addon_remote(self, action, set, out, err)
+                     : ask_here(self, action, name, value, set, out, err);
+
     return rc == MC_OK ? mc_json_parse(self->arena, *out, NULL, row, err) : rc;
 }
 
@@ -64,37 +94,22 @@ static int print(const command *self, mc_str result, const mc_json *row, const c
     return EXIT_DONE;
 }
 
-static void add_switches(const command *self, mc_buf *request)
-{
-    static const struct {
-        const char *name, *json;
-    } switches[] = {{"dry-run", ",\"dry_run\":true"},
-                    {"drop", ",\"drop\":true"},
-                    {"ignore-requires", ",\"ignore_requires\":true"}};
-
-    for (size_t i = 0; i < MC_LEN(switches); i++) {
-        if (command_switch(self, switches[i].name))
-            mc_buf_str(request, mc_z(switches[i].json));
-    }
-}
-
 static int install(const command *self)
 {
     const char *path = addon_arg(self, 0);
     char *whole = realpath(path, NULL); /* the server may stand in another folder */
     const mc_json *row;
-    mc_buf request;
     mc_str result;
     mc_err err;
+    mc_code rc;
 
     if (!whole) {
         (void)mc_fail_errno(&err, MC_INVALID, errno, "addon: %s", path);
         return command_fail(&err);
     }
-    begin_request(self, &request, "install", "path", whole);
+    rc = ask(self, "install", "path", whole, MC_STR(""), &result, &row, &err);
     free(whole);
-    add_switches(self, &request);
-    if (send_request(self, &request, &result, &row, &err) != MC_OK)
+    if (rc != MC_OK)
         return command_fail(&err);
     if (command_switch(self, "dry-run")) {
         printf("%.*s\n", MC_FMT(result));
@@ -106,13 +121,10 @@ static int install(const command *self)
 static int change(const command *self, const char *action, const char *what)
 {
     const mc_json *row;
-    mc_buf request;
     mc_str result;
     mc_err err;
 
-    begin_request(self, &request, action, "key", addon_arg(self, 0));
-    add_switches(self, &request);
-    if (send_request(self, &request, &result, &row, &err) != MC_OK)
+    if (ask(self, action, "key", addon_arg(self, 0), MC_STR(""), &result, &row, &err) != MC_OK)
         return command_fail(&err);
     return print(self, result, row, what);
 }
@@ -122,18 +134,18 @@ static int settings(const command *self)
 {
     const char *set = command_option(self, "set");
     const mc_json *row, *changes, *kept;
-    mc_buf request, text;
+    mc_buf asked, text;
     mc_str result;
     mc_err err;
 
-    begin_request(self, &request, "settings", "key", addon_arg(self, 0));
-    if (set) {
-        if (mc_json_parse(self->arena, mc_z(set), NULL, &changes, &err) != MC_OK)
-            return command_fail(&err);
-        mc_buf_lit(&request, ",\"settings\":");
-        mc_json_write(&request, changes);
-    }
-    if (send_request(self, &request, &result, &row, &err) != MC_OK)
+    mc_buf_init_arena(&asked, self->arena, 0);
+    if (set && mc_json_parse(self->arena, mc_z(set), NULL, &changes, &err) != MC_OK)
+        return command_fail(&err);
+    if (set)
+        mc_json_write(&asked, changes);
+    if (mc_buf_check(&asked, "settings", &err) != MC_OK ||
+        ask(self, "settings", "key", addon_arg(self, 0), mc_buf_get(&asked), &result, &row, &err) !=
+            MC_OK)
         return command_fail(&err);
     kept = mc_json_find(row, MC_STR("settings"));
     mc_buf_init_arena(&text, self->arena, 0);
@@ -150,12 +162,10 @@ static int list(const command *self)
     static const char *const columns[] = {"addon_key",       "version",      "status",
                                           "organization_id", "installed_at", NULL};
     const mc_json *rows;
-    mc_buf request;
     mc_str result;
     mc_err err;
 
-    begin_request(self, &request, "list", NULL, NULL);
-    if (send_request(self, &request, &result, &rows, &err) != MC_OK)
+    if (ask(self, "list", NULL, NULL, MC_STR(""), &result, &rows, &err) != MC_OK)
         return command_fail(&err);
     return command_print_rows(self, result, columns);
 }
@@ -183,13 +193,13 @@ static int rotate(const command *self)
 /* ---- which action ---- */
 
 const char *const addon_no_names[] = {NULL};
-static const char *const org_options[] = {"org", NULL};
+static const char *const org_options[] = {"org", REMOTE_OPTIONS, NULL};
 static const char *const build_options[] = {"out", "sign", NULL};
 static const char *const out_options[] = {"out", NULL};
 static const char *const sign_options[] = {"out", "key", NULL};
 static const char *const verify_options[] = {"key", "signature", NULL};
 static const char *const key_options[] = {"key", NULL};
-static const char *const settings_options[] = {"org", "set", NULL};
+static const char *const settings_options[] = {"org", "set", REMOTE_OPTIONS, NULL};
 static const char *const drop_switches[] = {"drop", "ignore-requires", NULL};
 static const char *const state_switches[] = {"ignore-requires", NULL};
 static const char *const install_switches[] = {"ignore-requires", "dry-run", NULL};
@@ -253,7 +263,8 @@ static const addon_action actions[] = {
 
 const char *addon_arg(const command *self, int index)
 {
-    static const char *const names[] = {"out", "sign", "key", "signature", "org", "set", NULL};
+    static const char *const names[] = {"out", "sign", "key",          "signature",
+                                        "org", "set",  REMOTE_OPTIONS, NULL};
 
     return command_positional(self, names, index + 1);
 }
@@ -270,7 +281,12 @@ static int help(FILE *out, int status)
         }
         (void)fputc('\n', out);
     }
-    fputs("\n--json prints JSON. Exit codes: 0 done, 1 failed or refused, 2 not understood.\n",
+    fputs("\ninstall, list, enable, disable, uninstall, rotate and settings work on --data D, by\n"
+          "the server that holds it when there is one. With --server URL they work on a server\n"
+          "anywhere, over its API: the token (of POST /api/auth/login) is in METACORE_TOKEN or\n"
+          "--token-file FILE, and the organization is the token's; --ca-file FILE (PEM) is for a\n"
+          "certificate that the system does not know.\n"
+          "\n--json prints JSON. Exit codes: 0 done, 1 failed or refused, 2 not understood.\n",
           out);
     return status;
 }
@@ -285,6 +301,8 @@ static bool has_required(const command *self, const addon_action *action)
         (void)snprintf(bare, sizeof(bare), "--%s ", *name); /* names are short */
         (void)snprintf(bracketed, sizeof(bracketed), "[--%s ", *name);
         is_named = strstr(action->usage, bare) && !strstr(action->usage, bracketed);
+        if (strcmp(*name, "org") == 0 && command_option(self, "server"))
+            continue; /* the token says whose */
         if (is_named && !command_option(self, *name))
             return false;
     }

@@ -51,6 +51,7 @@ static const subcommand subcommands[] = {
      "            addon inspect FILE | install PATH --org O [--ignore-requires] [--dry-run]\n"
      "            addon list [--org O] | enable | disable | rotate KEY --org O\n"
      "            addon uninstall KEY --org O [--drop] | settings KEY --org O [--set JSON]\n"
+     "            those of installed addons, also: --server URL [--token-file F] [--ca-file F]\n"
      "            addon help",
      no_names, no_names, ANY},
     {"push", command_push, "push keygen", no_names, no_names, 1},

@@ -42,15 +42,19 @@ static size_t read_whole(const char *path, char *out, size_t size)
 
 static bool find_port(mc_process *self)
 {
-    static const char mark[] = "listening on http://127.0.0.1:";
+    static const char *const marks[] = {"listening on http://127.0.0.1:",
+                                        "listening on https://127.0.0.1:"};
     char text[16384];
-    const char *at;
+    const char *at = NULL;
 
     (void)read_whole(self->log, text, sizeof(text));
-    at = strstr(text, mark);
+    for (size_t i = 0; i < MC_LEN(marks) && !at; i++) {
+        at = strstr(text, marks[i]);
+        at = at ? at + strlen(marks[i]) : NULL;
+    }
     if (!at)
         return false;
-    self->port = (unsigned)strtoul(at + sizeof(mark) - 1, NULL, 10);
+    self->port = (unsigned)strtoul(at, NULL, 10);
     return self->port != 0;
 }
 
