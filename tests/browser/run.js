@@ -33,6 +33,7 @@ const world = {
   browser: () => browser,
   shoot: (page, name) => browser.shoot(page, name),
   dropSockets: () => edge.dropSockets(),
+  openSockets: () => edge.openSockets(),
   command: (args, input) => runCommand(binary, data, args, input),
 }
 contract(world)

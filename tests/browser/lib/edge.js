@@ -44,6 +44,8 @@ function passOnSocket(req, socket, head, port) {
     socket.pipe(out)
   })
   out.on('error', () => socket.destroy())
+  // What the page still says has nobody to go to, but is read: its end stands behind it.
+  out.on('close', () => socket.resume())
   socket.on('error', () => out.destroy())
 }
 
@@ -52,23 +54,24 @@ export function openEdge(folder, port) {
     if (req.url.startsWith('/api/')) passOn(req, res, port)
     else void answerFile(folder, req.url, res)
   })
-  const sockets = new Set()
+  const sockets = new Map() // each with the path it asked for
   edge.on('upgrade', (req, socket, head) => {
-    sockets.add(socket)
+    sockets.set(socket, new URL(req.url, 'http://page').pathname)
     socket.on('close', () => sockets.delete(socket))
     passOnSocket(req, socket, head, port)
   })
   // As a proxy that was restarted.
   const dropSockets = () => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets.keys()) socket.destroy()
   }
+  const openSockets = () => [...sockets.values()]
   return new Promise((resolve) => {
     edge.listen(0, '127.0.0.1', () => {
       const close = () => {
         edge.close()
         edge.closeAllConnections()
       }
-      resolve({ origin: `http://127.0.0.1:${edge.address().port}`, close, dropSockets })
+      resolve({ origin: `http://127.0.0.1:${edge.address().port}`, close, dropSockets, openSockets })
     })
   })
 }
