@@ -44,10 +44,30 @@ static const char *const gcc_flags[] = {
 };
 static const char *const link_flags[] = {"-shared", "-Wl,-z,now,-z,relro,-z,noexecstack"};
 
-const char *mc__wasm_build_flags(mc_wasm_tier tier)
+static const char *const tcc_flags[] = {"-w", "-shared"};
+
+static const char *optimization(const mc_wasm_compiler *self, mc_wasm_tier tier)
 {
-    /* Raise the number with any change above. */
-    return tier == MC_WASM_TIER_INSTANT ? "tcc 1" : "gcc 1";
+    return tier == MC_WASM_TIER_FULL ? self->optimize : "-O1";
+}
+
+static bool append(char out[512], size_t *len, const char *const *flags, size_t count)
+{
+    for (size_t i = 0; i < count && *len < 512; i++)
+        *len += (size_t)snprintf(out + *len, 512 - *len, "%s%s", *len ? " " : "", flags[i]);
+    return *len < 512;
+}
+
+bool mc__wasm_build_flags(const mc_wasm_compiler *self, mc_wasm_tier tier, char out[512])
+{
+    const char *level = optimization(self, tier);
+    size_t len = 0;
+
+    out[0] = '\0';
+    if (tier == MC_WASM_TIER_INSTANT)
+        return append(out, &len, tcc_flags, MC_LEN(tcc_flags));
+    return append(out, &len, &level, 1) && append(out, &len, gcc_flags, MC_LEN(gcc_flags)) &&
+           append(out, &len, link_flags, MC_LEN(link_flags));
 }
 
 typedef struct build {
@@ -56,7 +76,7 @@ typedef struct build {
     char path[MC__WASM_PATH_MAX + 16]; /* "": not made yet */
     int dir;
     uint32_t chunks;
-    const _Atomic bool *stop; /* NULL: never */
+    const mc__wasm_job *job; /* NULL: nobody watches or stops it */
     int64_t deadline_us;
 } build;
 
@@ -90,11 +110,21 @@ static mc_code write_file(build *b, const char *name, mc_str text, mc_err *err)
     return MC_OK;
 }
 
+static bool is_stopped(const void *user)
+{
+    const build *b = user;
+
+    return mc__wasm_job_is_stopped(b->self, b->job);
+}
+
 static mc_code take_text(void *user, const char *name, mc_str text, mc_err *err)
 {
     build *b = user;
 
+    if (is_stopped(b))
+        return mc_fail(err, MC_INTERRUPTED, "wasm: compiling was stopped");
     b->chunks++;
+    mc__wasm_job_tell(b->job, MC_WASM_STAGE_TRANSLATING, b->chunks, 0);
     return write_file(b, name, text, err);
 }
 
@@ -147,9 +177,11 @@ static mc_code run(build *b, const char *const *argv, const char *what, mc_err *
         .cpu_seconds = b->self->config.cpu_seconds,
         .memory_bytes = b->self->config.memory_bytes,
         .file_bytes = MC_WASM_OBJECT_BYTES_MAX,
+        .is_stopped = is_stopped,
+        .user = b,
     };
 
-    if (b->stop && atomic_load_explicit(b->stop, memory_order_relaxed)) /* guards nothing else */
+    if (is_stopped(b))
         return mc_fail(err, MC_INTERRUPTED, "wasm: compiling was stopped");
     if (program.timeout_ms <= 0)
         return mc_fail(err, MC_TIMEOUT, "wasm: compiling took more than %lld ms",
@@ -157,8 +189,13 @@ static mc_code run(build *b, const char *const *argv, const char *what, mc_err *
     return mc__wasm_run(&program, what, err);
 }
 
+/* done parts are finished; the next one, if any, begins. */
 static void progress(const build *b, uint32_t done)
 {
+    if (done < b->chunks)
+        mc__wasm_job_tell(b->job, MC_WASM_STAGE_COMPILING, done + 1, b->chunks);
+    else if (done == b->chunks)
+        mc__wasm_job_tell(b->job, MC_WASM_STAGE_LINKING, 0, 0);
     if (b->self->config.on_progress)
         b->self->config.on_progress(b->self->config.on_progress_user, done, b->chunks + 1);
 }
@@ -177,7 +214,7 @@ static mc_code compile_chunk(build *b, uint32_t number, mc_err *err)
     snprintf(object, sizeof(object), "%u.o", number);
     snprintf(what, sizeof(what), "compiling part %u of %u", number, b->chunks);
     argv[n++] = b->self->tools[b->tier].path;
-    argv[n++] = b->self->optimize;
+    argv[n++] = optimization(b->self, b->tier);
     for (size_t i = 0; i < MC_LEN(gcc_flags); i++)
         argv[n++] = gcc_flags[i];
     argv[n++] = "-c";
@@ -237,8 +274,14 @@ static mc_code compile_full(build *b, mc_err *err)
 
 static mc_code compile_instant(build *b, mc_err *err)
 {
-    const char *const argv[] = {
-        b->self->tools[b->tier].path, "-w", "-shared", "-o", OBJECT, "@parts", "-lm", NULL};
+    const char *const argv[] = {b->self->tools[b->tier].path,
+                                tcc_flags[0],
+                                tcc_flags[1],
+                                "-o",
+                                OBJECT,
+                                "@parts",
+                                "-lm",
+                                NULL};
     mc_code rc;
 
     progress(b, 0);
@@ -250,10 +293,10 @@ static mc_code compile_instant(build *b, mc_err *err)
 }
 
 mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                       const _Atomic bool *stop, int *out, mc_err *err)
+                       const mc__wasm_job *job, int *out, mc_err *err)
 {
     build b = {.self = self,
-               .stop = stop,
+               .job = job,
                .tier = tier,
                .dir = -1,
                .deadline_us =
@@ -266,7 +309,7 @@ mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
         rc = mc__wasm_translate(bytes, take_text, &b, &module, err);
     mc_wasm_module_free(module);
     if (rc == MC_OK)
-        rc = tier == MC_WASM_TIER_FULL ? compile_full(&b, err) : compile_instant(&b, err);
+        rc = tier == MC_WASM_TIER_INSTANT ? compile_instant(&b, err) : compile_full(&b, err);
     if (rc == MC_OK) {
         object = openat(b.dir, OBJECT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (object < 0)

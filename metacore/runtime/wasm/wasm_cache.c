@@ -112,14 +112,14 @@ void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tie
 {
     crypto_hash_sha256_state state;
     uint8_t digest[MC__WASM_DIGEST];
-    char hex[sizeof(digest) * 2 + 1];
+    char hex[sizeof(digest) * 2 + 1], flags[512] = "";
 
-    (void)crypto_hash_sha256_init(&state); /* these always return 0 */
+    (void)mc__wasm_build_flags(self, tier, flags); /* ours: they fit */
+    (void)crypto_hash_sha256_init(&state);         /* these always return 0 */
     add(&state, bytes);
     add(&state, mc_z(mc__wasm_emitter));
     add(&state, mc_z(self->tools[tier].version));
-    add(&state, mc_z(mc__wasm_build_flags(tier)));
-    add(&state, mc_z(self->optimize));
+    add(&state, mc_z(flags));
     add(&state, MC_STR(ARCH));
     (void)crypto_hash_sha256_final(&state, digest);
     (void)sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest)); /* hex has room */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which compilers there are, whose turn it is, and what the cache already has. */
+#include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_compile_internal.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #define DEFAULT_TIMEOUT_MS 600000
 #define DEFAULT_CPU_SECONDS 120
 #define DEFAULT_MEMORY_BYTES ((uint64_t)3 << 29)
+#define LOOK_EVERY_US 100000 /* whether a compilation that waits was stopped */
 
 /* ---- compilers ---- */
 
@@ -89,6 +91,7 @@ mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_comp
     snprintf(self->optimize, sizeof(self->optimize), "%s",
              config->optimize ? config->optimize : "-O2");
     find_tool(&self->tools[MC_WASM_TIER_FULL], config->gcc, "/usr/bin/gcc", "/usr/bin/cc");
+    self->tools[MC_WASM_TIER_QUICK] = self->tools[MC_WASM_TIER_FULL];
     find_tool(&self->tools[MC_WASM_TIER_INSTANT], config->tcc, "/usr/bin/tcc", NULL);
     self->cache = -1;
     rc = mc__wasm_cache_open(self, err);
@@ -111,28 +114,81 @@ void mc_wasm_compiler_free(mc_wasm_compiler *self)
     free(self);
 }
 
-/* ---- compiling ---- */
+/* ---- words ---- */
 
-/* A flag and a condition rather than the mutex: nothing is locked while a compiler runs. */
-static void take_turn(mc_wasm_compiler *self)
+const char *mc_wasm_tier_name(mc_wasm_tier tier)
 {
-    mc_mutex_lock(&self->mu);
-    while (self->is_busy)
-        mc_cond_wait(&self->turn, &self->mu);
-    self->is_busy = true;
-    mc_mutex_unlock(&self->mu);
+    static const char *const names[MC_WASM_TIERS] = {"tcc", "gcc -O2", "gcc -O1"};
+
+    return (unsigned)tier < MC_WASM_TIERS ? names[tier] : "unknown";
 }
 
-static void end_turn(mc_wasm_compiler *self)
+const char *mc_wasm_stage_name(mc_wasm_stage stage)
+{
+    static const char *const names[] = {"waiting", "translating", "compiling", "linking",
+                                        "starting"};
+
+    return (unsigned)stage < MC_LEN(names) ? names[stage] : "unknown";
+}
+
+/* ---- jobs ---- */
+
+void mc__wasm_job_tell(const mc__wasm_job *job, mc_wasm_stage stage, uint32_t part, uint32_t parts)
+{
+    if (job && job->on_stage)
+        job->on_stage(job->user, stage, part, parts);
+}
+
+/* Relaxed: neither guards anything else. */
+bool mc__wasm_job_is_stopped(const mc_wasm_compiler *self, const mc__wasm_job *job)
+{
+    return atomic_load_explicit(&self->is_stopping, memory_order_relaxed) ||
+           (job && job->stop && atomic_load_explicit(job->stop, memory_order_relaxed));
+}
+
+void mc_wasm_compiler_stop(mc_wasm_compiler *self)
+{
+    atomic_store_explicit(&self->is_stopping, true, memory_order_relaxed);
+}
+
+/* ---- compiling ---- */
+
+/* A flag and a condition rather than the mutex: nothing is locked while a compiler runs. Who waits
+ * for his code does not wait for those who have some already. */
+static mc_code take_turn(mc_wasm_compiler *self, const mc__wasm_job *job, mc_err *err)
+{
+    bool lane = job && job->is_background;
+    int64_t until = mc_clock_monotonic_us((mc_clock){0}) + self->config.timeout_ms * 1000;
+    bool is_stopped = false, is_late = false;
+
+    mc_mutex_lock(&self->mu);
+    while (self->is_busy[lane] && !is_stopped && !is_late) {
+        MC_IGNORE(
+            mc_cond_wait_for(&self->turn, &self->mu, LOOK_EVERY_US)); /* it looks either way */
+        is_stopped = mc__wasm_job_is_stopped(self, job);
+        is_late = mc_clock_monotonic_us((mc_clock){0}) > until;
+    }
+    if (!is_stopped && !is_late)
+        self->is_busy[lane] = true;
+    mc_mutex_unlock(&self->mu);
+    if (is_stopped)
+        return mc_fail(err, MC_INTERRUPTED, "wasm: compiling was stopped");
+    if (is_late)
+        return mc_fail(err, MC_TIMEOUT, "wasm: others' modules were compiled for more than %lld ms",
+                       (long long)self->config.timeout_ms);
+    return MC_OK;
+}
+
+static void end_turn(mc_wasm_compiler *self, const mc__wasm_job *job)
 {
     mc_mutex_lock(&self->mu);
-    self->is_busy = false;
-    mc_cond_signal(&self->turn);
+    self->is_busy[job && job->is_background] = false;
+    mc_cond_broadcast(&self->turn);
     mc_mutex_unlock(&self->mu);
 }
 
 static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                             const _Atomic bool *stop, const char *name, mc_wasm_object *out,
+                             const mc__wasm_job *job, const char *name, mc_wasm_object *out,
                              mc_err *err)
 {
     mc_err ignored;
@@ -142,49 +198,55 @@ static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
     out->was_cached = out->fd >= 0;
     if (out->fd >= 0)
         return MC_OK;
-    rc = mc__wasm_build(self, bytes, tier, stop, &out->fd, err);
+    rc = mc__wasm_build(self, bytes, tier, job, &out->fd, err);
     /* Code that could not be kept runs all the same; it is made again next time. */
     if (rc == MC_OK)
         MC_IGNORE(mc__wasm_cache_store(self, name, out->fd, &ignored));
     return rc;
 }
 
+bool mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                           mc_wasm_object *out)
+{
+    char name[80];
+    int fd;
+
+    mc__wasm_cache_name(self, bytes, tier, name);
+    fd = mc__wasm_cache_load(self, name);
+    if (fd < 0)
+        return false;
+    *out = (mc_wasm_object){.fd = fd, .was_cached = true, .tier = tier};
+    return true;
+}
+
 mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                         mc_wasm_object *out, mc_err *err)
 {
-    return mc__wasm_compile_until(self, bytes, tier, NULL, out, err);
+    return mc__wasm_compile_job(self, bytes, tier, NULL, out, err);
 }
 
-mc_code mc__wasm_compile_until(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                               const _Atomic bool *stop, mc_wasm_object *out, mc_err *err)
+mc_code mc__wasm_compile_job(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                             const mc__wasm_job *job, mc_wasm_object *out, mc_err *err)
 {
     mc_wasm_object object = {.fd = -1, .tier = tier};
     char name[80];
     mc_code rc;
 
-    mc__wasm_cache_name(self, bytes, tier, name);
-    object.fd = mc__wasm_cache_load(self, name);
-    object.was_cached = object.fd >= 0;
-    if (object.fd >= 0) {
-        *out = object;
+    if (mc__wasm_compile_find(self, bytes, tier, out))
         return MC_OK;
-    }
     if (!mc_wasm_compiler_has(self, tier))
         return mc_fail(err, MC_NOT_PROVIDED,
-                       "wasm: no C compiler for this: install %s, or bring code compiled elsewhere",
-                       tier == MC_WASM_TIER_INSTANT ? "tcc" : "gcc");
-    take_turn(self);
-    rc = build_in_turn(self, bytes, tier, stop, name, &object, err);
-    end_turn(self);
+                       "wasm: no C compiler here: install %s, or bring code that metacore addon "
+                       "compile made elsewhere",
+                       tier == MC_WASM_TIER_INSTANT ? "tcc" : "gcc or tcc");
+    mc__wasm_job_tell(job, MC_WASM_STAGE_WAITING, 0, 0);
+    rc = take_turn(self, job, err);
+    if (rc != MC_OK)
+        return rc;
+    mc__wasm_cache_name(self, bytes, tier, name);
+    rc = build_in_turn(self, bytes, tier, job, name, &object, err);
+    end_turn(self, job);
     if (rc == MC_OK)
         *out = object;
     return rc;
-}
-
-bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier)
-{
-    char name[80];
-
-    mc__wasm_cache_name(self, bytes, tier, name);
-    return faccessat(self->cache, name, R_OK, 0) == 0;
 }

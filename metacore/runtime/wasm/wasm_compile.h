@@ -5,12 +5,14 @@
 /**
  * wasm_compile: modules to machine code, by the system's C compiler in a sandbox, kept in a cache.
  *
- * Two tiers: instant (tcc, when it is installed: usable in a fraction of a second, slower code) and
- * full (gcc). What comes out is a shared object in a sealed memfd. The cache is a folder of ours;
- * what is in it is authenticated with a key when it is read.
+ * Three tiers: instant (tcc, when it is installed: usable in a fraction of a second, slower code),
+ * quick (gcc -O1: half the wait for a large module) and full (gcc -O2). What comes out is a shared
+ * object in a sealed memfd. The cache is a folder of ours; what is in it is authenticated with a
+ * key when it is read.
  *
  * Not here: loading or running code (wasm_instance_internal.h, wasm_pool_internal.h).
- * Threads:  thread-safe once created; compilers run one at a time, callers wait their turn.
+ * Threads:  thread-safe once created. Of those that somebody waits for one compiles at a time, and
+ *           beside it one that nobody waits for; callers wait their turn.
  */
 
 #include "metacore/runtime/wasm/wasm.h"
@@ -21,8 +23,19 @@ MC_BEGIN_DECLS
 
 typedef enum mc_wasm_tier {
     MC_WASM_TIER_INSTANT, /* tcc */
-    MC_WASM_TIER_FULL     /* gcc -O2 */
+    MC_WASM_TIER_FULL,    /* gcc -O2 */
+    MC_WASM_TIER_QUICK    /* gcc -O1 */
 } mc_wasm_tier;
+#define MC_WASM_TIERS 3
+
+/** What a compilation is at, in this order. */
+typedef enum mc_wasm_stage {
+    MC_WASM_STAGE_WAITING,     /* for others' compilations */
+    MC_WASM_STAGE_TRANSLATING, /* validated, and written as C, part after part */
+    MC_WASM_STAGE_COMPILING,   /* part after part */
+    MC_WASM_STAGE_LINKING,
+    MC_WASM_STAGE_STARTING /* loaded; its initialization runs */
+} mc_wasm_stage;
 
 /** Zero is "the default" in every field. */
 typedef struct mc_wasm_compiler_config {
@@ -30,7 +43,7 @@ typedef struct mc_wasm_compiler_config {
     const char *cache_dir; /* required; made with mode 0700 when it is not there */
     const char *gcc;       /* NULL: /usr/bin/gcc, then /usr/bin/cc; "": none */
     const char *tcc;       /* NULL: /usr/bin/tcc; "": none */
-    const char *optimize;  /* of gcc; NULL: "-O2" */
+    const char *optimize;  /* of gcc in the full tier; NULL: "-O2" */
     uint32_t uid;          /* to compile as when we are root; 0: 65534 */
     int64_t timeout_ms;    /* of a whole module; 0: 600000 */
     uint32_t cpu_seconds;  /* of one chunk of about 300 functions; 0: 120 */
@@ -48,8 +61,14 @@ typedef struct mc_wasm_compiler mc_wasm_compiler;
 MC_API MC_MUST_USE mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config,
                                                 mc_wasm_compiler **out, mc_err *err);
 MC_API void mc_wasm_compiler_free(mc_wasm_compiler *self);
+/** From now on, and soon, every compilation ends with INTERRUPTED. What is cached is still found.
+ */
+MC_API void mc_wasm_compiler_stop(mc_wasm_compiler *self);
 /** Whether a compiler for the tier was found. */
 MC_API bool mc_wasm_compiler_has(const mc_wasm_compiler *self, mc_wasm_tier tier);
+/** For people and programs: "tcc", "gcc -O1", "gcc -O2"; "waiting", "translating", … */
+MC_API const char *mc_wasm_tier_name(mc_wasm_tier tier);
+MC_API const char *mc_wasm_stage_name(mc_wasm_stage stage);
 
 typedef struct mc_wasm_object {
     int fd; /* sealed memfd of a shared object; the caller closes it */
@@ -62,7 +81,7 @@ typedef struct mc_wasm_object {
  *
  * Errors  those of mc_wasm_module_read. NOT_PROVIDED: no compiler for the tier and nothing in the
  *         cache. TOO_LARGE: too much text or code. TIMEOUT: over time or CPU. IO: the compiler
- *         failed, or the disk said no.
+ *         failed, or the disk said no. INTERRUPTED: stopped.
  */
 MC_API MC_MUST_USE mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                                            mc_wasm_object *out, mc_err *err);

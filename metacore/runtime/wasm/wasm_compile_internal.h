@@ -21,11 +21,21 @@ struct mc_wasm_compiler {
     char optimize[16];
     int cache; /* the folder, open */
     uint8_t key[MC__WASM_DIGEST];
-    mc__wasm_tool tools[2]; /* by tier */
+    mc__wasm_tool tools[MC_WASM_TIERS];
     mc_mutex mu;
     mc_cond turn;
-    bool is_busy; /* guarded by mu */
+    bool is_busy[2]; /* guarded by mu: for somebody who waits; in the background */
+    _Atomic bool is_stopping;
 };
+
+/* A compilation as whoever asked for it sees it. */
+typedef struct mc__wasm_job {
+    bool is_background;
+    const _Atomic bool *stop; /* once it is true, the compilation ends soon; NULL: never */
+    /* Of every step; part of parts when it has any. Called without locks; NULL: nobody watches. */
+    void (*on_stage)(void *user, mc_wasm_stage stage, uint32_t part, uint32_t parts);
+    void *user;
+} mc__wasm_job;
 
 /* ---- wasm_cache.c ---- */
 
@@ -43,19 +53,22 @@ mc_code mc__wasm_seal(int from, int *out, mc_err *err);
 
 /* ---- wasm_compile.c ---- */
 
-/* As mc_wasm_compile; MC_INTERRUPTED between two parts once *stop is true. stop NULL: never. */
-mc_code mc__wasm_compile_until(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                               const _Atomic bool *stop, mc_wasm_object *out, mc_err *err);
+/* As mc_wasm_compile; MC_INTERRUPTED when it was stopped. */
+mc_code mc__wasm_compile_job(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                             const mc__wasm_job *job, mc_wasm_object *out, mc_err *err);
+void mc__wasm_job_tell(const mc__wasm_job *job, mc_wasm_stage stage, uint32_t part, uint32_t parts);
+bool mc__wasm_job_is_stopped(const mc_wasm_compiler *self, const mc__wasm_job *job);
 
-/* Whether the cache has it; it is not read for that. */
-bool mc__wasm_compile_is_cached(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier);
+/* What was compiled before; false: nothing, or it is not authentic. */
+bool mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                           mc_wasm_object *out);
 
 /* ---- wasm_build.c ---- */
 
-/* The flags of a tier in one line: part of the cache's name. */
-const char *mc__wasm_build_flags(mc_wasm_tier tier);
+/* The flags of a tier in one line: part of the cache's name. False: they do not fit. */
+bool mc__wasm_build_flags(const mc_wasm_compiler *self, mc_wasm_tier tier, char out[512]);
 /* Translates and compiles in a folder of its own; *out is a sealed memfd. */
 mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                       const _Atomic bool *stop, int *out, mc_err *err);
+                       const mc__wasm_job *job, int *out, mc_err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guests: loaded at once, made faster in the background, freed with their processes. */
+/* Guests: modules that are kept, with what they export; and the runtime that they share. */
 #include "metacore/runtime/wasm/wasm_pool_internal.h"
 
 #include <errno.h>
@@ -7,112 +7,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* ---- compiling ---- */
-
-static void count(mc_wasm *self, const mc_wasm_object *object)
-{
-    mc_mutex_lock(&self->mu);
-    if (object->was_cached)
-        self->stats.from_cache++;
-    else
-        self->stats.compiled++;
-    mc_mutex_unlock(&self->mu);
-}
-
-static mc_code compile(mc_wasm_guest *guest, mc_wasm_tier tier, mc__wasm_generation **out,
-                       mc_err *err)
-{
-    mc_wasm *self = guest->wasm;
-    mc_wasm_object object;
-    mc_code rc = mc__wasm_compile_until(self->config.compiler, guest->bytes, tier,
-                                        &guest->is_leaving, &object, err);
-
-    if (rc != MC_OK)
-        return rc;
-    count(self, &object);
-    rc = mc__wasm_generation_new(guest, &object, out, err);
-    (void)close(object.fd); /* the zygote has its own */
-    return rc;
-}
-
-/* The best code that can be had at once; whether better code is worth making. */
-static mc_code first_code(mc_wasm_guest *guest, bool *out_wants_more, mc_err *err)
-{
-    mc_wasm_compiler *compiler = guest->wasm->config.compiler;
-    mc_wasm_tier tier = MC_WASM_TIER_FULL;
-
-    if (!mc__wasm_compile_is_cached(compiler, guest->bytes, MC_WASM_TIER_FULL) &&
-        mc_wasm_compiler_has(compiler, MC_WASM_TIER_INSTANT))
-        tier = MC_WASM_TIER_INSTANT;
-    *out_wants_more =
-        tier == MC_WASM_TIER_INSTANT && mc_wasm_compiler_has(compiler, MC_WASM_TIER_FULL);
-    return compile(guest, tier, &guest->current, err);
-}
-
-static void improve(mc_wasm_guest *guest)
-{
-    mc_wasm *self = guest->wasm;
-    mc__wasm_generation *better = NULL, *old;
-    mc_err err;
-
-    /* Code that cannot be made leaves the guest on what it has, which works. */
-    if (compile(guest, MC_WASM_TIER_FULL, &better, &err) != MC_OK)
-        return;
-    mc_mutex_lock(&self->mu);
-    old = guest->current;
-    guest->current = better;
-    mc_mutex_unlock(&self->mu);
-    mc__wasm_children_drop(self, old); /* those at work follow when they are given back */
-    mc__wasm_generation_unref(old);
-}
-
-static void *improve_all(void *user)
-{
-    mc_wasm *self = user;
-
-    mc_mutex_lock(&self->mu);
-    while (!self->is_ending) {
-        mc_wasm_guest *guest = self->queue;
-
-        if (!guest) {
-            mc_cond_wait(&self->queued, &self->mu);
-            continue;
-        }
-        mc_mutex_unlock(&self->mu);
-        improve(guest);
-        mc_mutex_lock(&self->mu);
-        self->queue = guest->next; /* it stayed the first: others join at the end */
-        guest->is_waiting = false;
-        mc_cond_broadcast(&self->settled);
-    }
-    mc_mutex_unlock(&self->mu);
-    return NULL;
-}
-
-static void enqueue(mc_wasm_guest *guest)
-{
-    mc_wasm *self = guest->wasm;
-    mc_wasm_guest **at = &self->queue;
-
-    mc_mutex_lock(&self->mu);
-    while (*at)
-        at = &(*at)->next;
-    *at = guest;
-    guest->is_waiting = true;
-    mc_cond_signal(&self->queued);
-    mc_mutex_unlock(&self->mu);
-}
-
-void mc_wasm_guest_settle(mc_wasm_guest *guest)
-{
-    mc_wasm *self = guest->wasm;
-
-    mc_mutex_lock(&self->mu);
-    while (guest->is_waiting)
-        mc_cond_wait(&self->settled, &self->mu);
-    mc_mutex_unlock(&self->mu);
-}
 
 /* ---- guests ---- */
 
@@ -178,11 +72,10 @@ static bool admit(mc_wasm *self)
     return ok;
 }
 
-mc_code mc_wasm_guest_load(mc_wasm *self, mc_str bytes, const mc_wasm_guest_options *options,
+mc_code mc_wasm_guest_open(mc_wasm *self, mc_str bytes, const mc_wasm_guest_options *options,
                            mc_wasm_guest **out, mc_err *err)
 {
     mc_wasm_guest *guest;
-    bool wants_more = false;
     mc_code rc;
 
     if (bytes.len == 0 || bytes.len > MC_WASM_FILE_BYTES_MAX)
@@ -204,16 +97,47 @@ mc_code mc_wasm_guest_load(mc_wasm *self, mc_str bytes, const mc_wasm_guest_opti
         rc = set_memory(guest, options, err);
     if (rc == MC_OK)
         rc = index_exports(guest, err);
-    if (rc == MC_OK)
-        rc = first_code(guest, &wants_more, err);
     if (rc != MC_OK) {
         mc_wasm_guest_free(guest);
         return rc;
     }
-    if (wants_more)
-        enqueue(guest);
     *out = guest;
     return MC_OK;
+}
+
+mc_code mc_wasm_guest_load(mc_wasm *self, mc_str bytes, const mc_wasm_guest_options *options,
+                           mc_wasm_guest **out, mc_err *err)
+{
+    mc_wasm_guest *guest = NULL;
+    mc_code rc = mc_wasm_guest_open(self, bytes, options, &guest, err);
+
+    if (rc == MC_OK)
+        rc = mc_wasm_guest_start(guest, err);
+    if (rc != MC_OK) {
+        mc_wasm_guest_free(guest);
+        return rc;
+    }
+    *out = guest;
+    return MC_OK;
+}
+
+/* Nobody is to make better code of it any more; what is under way is ended. */
+static void leave(mc_wasm_guest *guest)
+{
+    mc_wasm *self = guest->wasm;
+    mc_wasm_guest **at = &self->queue;
+
+    /* Relaxed: it only makes the compilation end sooner, which is waited for. */
+    atomic_store_explicit(&guest->is_leaving, true, memory_order_relaxed);
+    mc_mutex_lock(&self->mu);
+    while (*at && *at != guest)
+        at = &(*at)->next;
+    if (*at) {
+        *at = guest->next;
+        guest->is_waiting = false;
+    }
+    mc_mutex_unlock(&self->mu);
+    mc_wasm_guest_settle(guest);
 }
 
 void mc_wasm_guest_free(mc_wasm_guest *guest)
@@ -223,9 +147,7 @@ void mc_wasm_guest_free(mc_wasm_guest *guest)
     if (!guest)
         return;
     self = guest->wasm;
-    /* Relaxed: it only makes the compilation end sooner, which is waited for. */
-    atomic_store_explicit(&guest->is_leaving, true, memory_order_relaxed);
-    mc_wasm_guest_settle(guest);
+    leave(guest);
     if (guest->current) {
         mc__wasm_children_drop(self, guest->current);
         mc__wasm_generation_unref(guest->current);
@@ -240,16 +162,6 @@ void mc_wasm_guest_free(mc_wasm_guest *guest)
     mc_mutex_lock(&self->mu);
     self->stats.guests--;
     mc_mutex_unlock(&self->mu);
-}
-
-mc_wasm_tier mc_wasm_guest_tier(mc_wasm_guest *guest)
-{
-    mc_wasm_tier tier;
-
-    mc_mutex_lock(&guest->wasm->mu);
-    tier = guest->current->tier;
-    mc_mutex_unlock(&guest->wasm->mu);
-    return tier;
 }
 
 /* ---- the runtime ---- */
@@ -308,7 +220,8 @@ mc_code mc_wasm_new(const mc_wasm_config *config, mc_wasm **out, mc_err *err)
     mc_cond_init(&self->settled);
     rc = write_rules(self, err);
     if (rc == MC_OK) {
-        self->has_thread = pthread_create(&self->compiler_thread, NULL, improve_all, self) == 0;
+        self->has_thread =
+            pthread_create(&self->compiler_thread, NULL, mc__wasm_improve_all, self) == 0;
         if (!self->has_thread)
             rc = mc_fail(err, MC_NO_MEMORY, "wasm: thread");
     }

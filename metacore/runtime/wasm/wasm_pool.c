@@ -154,7 +154,7 @@ static void bury(mc_wasm *self, mc__wasm_child *child)
     mc__wasm_generation_unref(generation);
 }
 
-typedef enum found { IDLE, EVICT, SPAWN, NOTHING } found;
+typedef enum found { IDLE, EVICT, SPAWN, NOTHING, NO_CODE } found;
 
 /* What there is for a call: an idle child; room for a new one, perhaps after another's end. */
 static found look(mc_wasm_guest *guest, int cpu, mc__wasm_child **out_child,
@@ -165,6 +165,10 @@ static found look(mc_wasm_guest *guest, int cpu, mc__wasm_child **out_child,
 
     mc_mutex_lock(&self->mu);
     *out_generation = guest->current;
+    if (!guest->current) {
+        mc_mutex_unlock(&self->mu);
+        return NO_CODE;
+    }
     *out_child = find_idle_locked(self, guest->current, cpu);
     if (*out_child) {
         what = IDLE;
@@ -250,6 +254,8 @@ mc_code mc__wasm_child_take(mc_wasm_guest *guest, int64_t deadline_us, mc__wasm_
         case EVICT:
             bury(self, child);
             continue;
+        case NO_CODE:
+            return mc_fail(err, MC_UNAVAILABLE, "wasm: the guest is not started yet");
         case SPAWN:
             rc = spawn(guest, generation, deadline_us, &child, err);
             break;

@@ -42,9 +42,11 @@ struct mc_wasm_guest {
     mc_map exports; /* name -> mc__wasm_export */
     uint32_t max_pages;
     _Atomic bool is_leaving;      /* its compilation is not worth ending */
-    mc__wasm_generation *current; /* guarded by wasm->mu */
-    bool is_waiting;              /* guarded by wasm->mu: for the background compilation */
-    struct mc_wasm_guest *next;   /* guarded by wasm->mu: in that queue */
+    mc__wasm_generation *current; /* this and all below: guarded by wasm->mu */
+    mc_wasm_guest_state state;
+    int64_t began_us;           /* of what is being made */
+    bool is_waiting;            /* for the background compilation, or in it */
+    struct mc_wasm_guest *next; /* in that queue */
 };
 
 struct mc_wasm {
@@ -57,7 +59,7 @@ struct mc_wasm {
     mc_cond queued;       /* a guest waits for compilation, or the thread should end */
     mc_cond settled;      /* a guest's compilation has ended */
     bool is_ending;       /* this and all below: guarded by mu */
-    mc_wasm_guest *queue; /* oldest first */
+    mc_wasm_guest *queue; /* for better code, oldest first */
     mc__wasm_child *idle; /* latest used first */
     uint32_t next_id;
     mc_wasm_stats stats;
@@ -70,6 +72,11 @@ mc_code mc__wasm_generation_new(mc_wasm_guest *guest, const mc_wasm_object *obje
                                 mc__wasm_generation **out, mc_err *err);
 /* Gives n references back; the last one unloads. Takes the runtime's mutex. */
 void mc__wasm_generation_unref(mc__wasm_generation *generation);
+
+/* ---- wasm_compile_tiers.c ---- */
+
+/* What runs in the background; user is the runtime. */
+void *mc__wasm_improve_all(void *user);
 
 /* ---- wasm_pool.c ---- */
 

@@ -87,23 +87,49 @@ typedef struct mc_wasm_guest_options {
 #define MC_WASM_GUEST_OPTIONS .struct_size = sizeof(mc_wasm_guest_options)
 
 /**
- * Validates, compiles (with tcc when it is there, so at once) and loads a module, and runs its
- * initialization once, whose result every call starts from. Where tcc made the code, gcc's follows
- * in the background and takes its place.
+ * Validates a module and keeps it. It has no code yet: calls are UNAVAILABLE until it is started.
  *
  * bytes    copied
  * options  NULL: the defaults
- * Errors   those of mc_wasm_compile. REJECTED: an import that is not offered or of another type, or
- *          an initialization that traps or takes too long. TOO_LARGE: more memory at first than it
- *          may have. UNAVAILABLE: the zygote is gone.
+ * Errors   those of mc_wasm_module_read. TOO_LARGE: more memory at first than it may have. LIMIT.
  */
+MC_API MC_MUST_USE mc_code mc_wasm_guest_open(mc_wasm *self, mc_str bytes,
+                                              const mc_wasm_guest_options *options,
+                                              mc_wasm_guest **out, mc_err *err);
+/**
+ * Compiles an opened module as fast as it can be (with tcc when it is there; else a large one with
+ * gcc -O1), loads it and runs its initialization once, whose result every call starts from. Better
+ * code follows in the background and takes its place. Once; blocks, and may be long: another thread
+ * may look at it meanwhile.
+ *
+ * Errors   those of mc_wasm_compile. REJECTED: an import that is not offered or of another type, or
+ *          an initialization that traps or takes too long. UNAVAILABLE: the zygote is gone.
+ */
+MC_API MC_MUST_USE mc_code mc_wasm_guest_start(mc_wasm_guest *guest, mc_err *err);
+/** Opens and starts. */
 MC_API MC_MUST_USE mc_code mc_wasm_guest_load(mc_wasm *self, mc_str bytes,
                                               const mc_wasm_guest_options *options,
                                               mc_wasm_guest **out, mc_err *err);
 /** No call of it runs; its children end. */
 MC_API void mc_wasm_guest_free(mc_wasm_guest *guest);
-/** The tier that calls run on now. */
+/** The tier that calls run on now; of a guest that was started. */
 MC_API mc_wasm_tier mc_wasm_guest_tier(mc_wasm_guest *guest);
+
+typedef struct mc_wasm_guest_state {
+    uint32_t struct_size;
+    uint32_t generation; /* 1: its first code; one more for each that took its place; 0: none yet */
+    mc_wasm_tier tier;   /* of that generation */
+    bool is_compiling;   /* code is made, or waits for its turn: */
+    mc_wasm_tier making; /* which, or was tried last */
+    mc_wasm_stage stage; /* what it is at, or was at last */
+    uint32_t part, parts; /* of the stage; parts 0: their number is not known yet */
+    int64_t elapsed_ms;   /* since that began; when nothing is made: what it took */
+    char failure[184];    /* why the code that was tried last is not there; "": it is */
+} mc_wasm_guest_state;
+#define MC_WASM_GUEST_STATE .struct_size = sizeof(mc_wasm_guest_state)
+
+/** out->struct_size is the caller's. */
+MC_API void mc_wasm_guest_get_state(mc_wasm_guest *guest, mc_wasm_guest_state *out);
 /** Waits until the background compilation has ended, well or not. */
 MC_API void mc_wasm_guest_settle(mc_wasm_guest *guest);
 

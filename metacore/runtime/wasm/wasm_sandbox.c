@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_sandbox_internal.h"
 #include "metacore/runtime/wasm/wasm_seccomp_internal.h"
 
@@ -12,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILES_MAX 64 /* open in a compiler */
+#define FILES_MAX 64     /* open in a compiler */
+#define LOOK_EVERY_MS 50 /* whether it was stopped */
 
 bool mc__wasm_forbid_network(void)
 {
@@ -95,8 +97,8 @@ static mc_code say_failure(const mc__wasm_program *p, const char *what, int stat
     size_t len = 0;
 
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
-        return mc_fail(err, MC_TIMEOUT, "wasm: %s took more than %llu s of CPU", what,
-                       (unsigned long long)p->cpu_seconds);
+        return mc_fail(err, MC_TIMEOUT, "wasm: %s was killed, or took more than %llu s of CPU",
+                       what, (unsigned long long)p->cpu_seconds);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return mc_fail(err, MC_NOT_PROVIDED, "wasm: %s cannot be run", p->argv[0]);
     fd = openat(p->dir, "log", O_RDONLY | O_CLOEXEC);
@@ -108,17 +110,27 @@ static mc_code say_failure(const mc__wasm_program *p, const char *what, int stat
     return mc_fail(err, MC_IO, "wasm: %s failed: %.*s", what, (int)len, len ? line : "");
 }
 
-/* Waits for the end without reaping; 1: it came, 0: it did not in time. */
-static int wait_for_end(pid_t pid, int64_t timeout_ms)
+static bool is_stopped(const mc__wasm_program *p)
+{
+    return p->is_stopped && p->is_stopped(p->user);
+}
+
+/* Waits for the end without reaping; 1: it came, 0: it did not in time, or was stopped. */
+static int wait_for_end(const mc__wasm_program *p, pid_t pid)
 {
     struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-    int ready;
+    int64_t until = mc_clock_monotonic_us((mc_clock){0}) + p->timeout_ms * 1000, left;
+    int ready = 0;
 
     if (end.fd < 0)
         return -1;
-    do
-        ready = poll(&end, 1, (int)timeout_ms);
-    while (ready < 0 && errno == EINTR);
+    while (ready == 0 && !is_stopped(p) &&
+           (left = until - mc_clock_monotonic_us((mc_clock){0})) > 0) {
+        left = left / 1000 + 1;
+        ready = poll(&end, 1, p->is_stopped && left > LOOK_EVERY_MS ? LOOK_EVERY_MS : (int)left);
+        if (ready < 0 && errno == EINTR)
+            ready = 0;
+    }
     (void)close(end.fd); /* nothing was written */
     return ready;
 }
@@ -141,7 +153,7 @@ mc_code mc__wasm_run(const mc__wasm_program *program, const char *what, mc_err *
 
     if (pid < 0)
         return mc_fail_errno(err, MC_IO, errno, "wasm: fork");
-    ready = wait_for_end(pid, program->timeout_ms);
+    ready = wait_for_end(program, pid);
     /* Its group, so the compiler's own children, too, which usually are gone; itself, should it
      * not have made a group yet. The process is not reaped yet, so both are still its numbers. */
     (void)kill(-pid, SIGKILL);
@@ -151,6 +163,8 @@ mc_code mc__wasm_run(const mc__wasm_program *program, const char *what, mc_err *
         ;
     if (ready < 0)
         return mc_fail(err, MC_IO, "wasm: cannot watch %s", what);
+    if (ready == 0 && is_stopped(program))
+        return mc_fail(err, MC_INTERRUPTED, "wasm: %s was stopped", what);
     if (ready == 0)
         return mc_fail(err, MC_TIMEOUT, "wasm: %s took more than %lld ms", what,
                        (long long)program->timeout_ms);

@@ -21,12 +21,14 @@ typedef struct mc__wasm_program {
     uid_t uid;               /* to become, when we are root; 0: stay */
     int64_t timeout_ms;
     uint64_t cpu_seconds;
-    uint64_t memory_bytes; /* of address space */
-    uint64_t file_bytes;   /* of each file written */
+    uint64_t memory_bytes;                /* of address space */
+    uint64_t file_bytes;                  /* of each file written */
+    bool (*is_stopped)(const void *user); /* asked often: true ends it; NULL: never */
+    const void *user;
 } mc__wasm_program;
 
 /* Runs it to its end, sandboxed. MC_TIMEOUT over time or CPU; MC_IO when it fails, with the first
- * line of its log. */
+ * line of its log; MC_INTERRUPTED when it was stopped. */
 mc_code mc__wasm_run(const mc__wasm_program *program, const char *what, mc_err *err);
 
 #endif

@@ -58,11 +58,13 @@ bool mc_wasm_test_write(const char *path, mc_str bytes)
 
 mc_str mc_wasm_test_wat(mc_arena *arena, const char *text, const char *option)
 {
-    const char *dir = mc_test_dir();
-    mc_str wat = mc_str_printf(arena, "%s/module.wat", dir);
-    mc_str wasm = mc_str_printf(arena, "%s/module.wasm", dir);
-    const char *wat_z = mc_str_z(arena, wat), *wasm_z = mc_str_z(arena, wasm);
+    static const char *dir; /* one for all: there are not many */
+    const char *wat_z, *wasm_z;
 
+    if (!dir)
+        dir = mc_test_dir();
+    wat_z = mc_str_z(arena, mc_str_printf(arena, "%s/module.wat", dir));
+    wasm_z = mc_str_z(arena, mc_str_printf(arena, "%s/module.wasm", dir));
     MC_EXPECT(mc_wasm_test_write(wat_z, mc_z(text)));
     MC_EXPECT_EQ(mc_wasm_test_run((const char *const[]){"wat2wasm", "--no-check", wat_z, "-o",
                                                         wasm_z, option, NULL}),
