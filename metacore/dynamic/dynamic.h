@@ -100,6 +100,10 @@ typedef struct mc_dynamic_config {
     mc_code (*intercept)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                          bool *is_handled, mc_err *err);
     void *intercept_user;
+    /** A refusal's message, and the fields in ctx, into ctx's language; NULL: they stay English.
+     *  For answers that say several refusals: an error as a whole is its writer's. */
+    bool (*say)(void *user, mc_ctx *ctx, mc_str *message);
+    void *say_user;
     mc_clock clock;
     /**
      * Told of every row that was written, once, after its commit and before anybody is answered;

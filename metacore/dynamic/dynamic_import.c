@@ -114,6 +114,17 @@ static mc_code run_file(mc_http_req *req, mc__import *in, const mc_http_body *bo
 
 /* ---- the answer ---- */
 
+static void write_refused(mc_buf *out, const mc__import *in)
+{
+    mc_str message =
+        mc_str_printf(in->ctx->arena, "%zu of %zu rows were refused%s", in->failed, in->rows,
+                      in->mode == MC__IMPORT_ALL ? ": none was imported" : "");
+
+    mc__dynamic_say(in->self, in->ctx, &message);
+    mc_buf_lit(out, ",\"message\":");
+    mc_json_write_str(out, message);
+}
+
 static void write_imported(mc_buf *out, const mc__import *in)
 {
     mc_buf_printf(out, "{\"data\":{\"created\":%zu,\"failed\":%zu,\"failures\":[", in->created,
@@ -121,8 +132,7 @@ static void write_imported(mc_buf *out, const mc__import *in)
     mc_buf_str(out, mc_buf_get(&in->failures));
     mc_buf_printf(out, "],\"rowCount\":%zu,\"skipped\":%zu}", in->rows, in->rows - in->created);
     if (in->failed)
-        mc_buf_printf(out, ",\"message\":\"%zu of %zu rows were refused%s\"", in->failed, in->rows,
-                      in->mode == MC__IMPORT_ALL ? ": none was imported" : "");
+        write_refused(out, in);
     mc_buf_printf(out, ",\"success\":%s}", in->failed ? "false" : "true");
 }
 

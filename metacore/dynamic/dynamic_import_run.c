@@ -48,6 +48,8 @@ static void note(batch *b, size_t i, const mc_err *why)
     bool has_field = b->ctx.field_error_count > 0;
     mc_str message = has_field ? b->ctx.field_errors[0].message : mc_z(why->msg);
 
+    if (in->failure_count < MC_DYNAMIC_IMPORT_ERRORS_MAX)
+        mc__dynamic_say(in->self, &b->ctx, &message);
     in->failed++;
     b->writes[i] = NULL;
     if (in->failure_count < MC_DYNAMIC_IMPORT_ERRORS_MAX) {

@@ -74,6 +74,12 @@ mc_code mc__dynamic_value(mc_ctx *ctx, const mc_column *column, const mc_json *v
 /* dynamic_rules.c: the rules of column on a value that has its type. MC_OK or MC_REJECTED. */
 mc_code mc__dynamic_check_rules(mc_ctx *ctx, const mc_column *column, const mc_db_value *value);
 /* The message of the first field error, as the error's. */
+/* message, a refusal's, in the reader's language. */
+static inline void mc__dynamic_say(const mc_dynamic *self, mc_ctx *ctx, mc_str *message)
+{
+    if (self->config.say)
+        (void)self->config.say(self->config.say_user, ctx, message);
+}
 mc_code mc__dynamic_field_failure(const mc_ctx *ctx, mc_code rc, mc_err *err);
 
 /* dynamic_layout.c, dynamic_rows.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/app_internal.h"
 
+#include "metacore/host/language.h"
 #include "metacore/idempotency/idempotency.h"
 #include "metacore/migrations/migrations.h"
 
@@ -224,18 +225,34 @@ static mc_code check_permission(void *user, mc_ctx *ctx, mc_str capability, mc_e
     return mc_permission_check(user, ctx, capability, err);
 }
 
+static bool say(void *user, mc_ctx *ctx, mc_str *message)
+{
+    return mc__say_error(user, ctx, message);
+}
+
 static mc_code build_dynamic(mc_app *app, mc_err *err)
 {
-    return mc_dynamic_new(
-        &(mc_dynamic_config){
-            MC_DYNAMIC_CONFIG, .db = app->db, .models = app->models, .check = check_permission,
-            .check_user = app->permission, .is_visible = mc__host_is_visible,
-            .is_visible_user = app->host, .intercept = mc__host_intercept, .intercept_user = app,
-            .on_change = mc__app_on_change, .on_change_user = app, .clock = app->config.clock,
-            .temp_dir = mc_z(app->dir.path), .on_write = mc__app_on_write,
-            .wants_before = mc__app_wants_before, .on_write_user = app,
-            .dispatch = mc__guests_dispatch, .dispatch_user = app->guests},
-        &app->dynamic, err);
+    return mc_dynamic_new(&(mc_dynamic_config){MC_DYNAMIC_CONFIG,
+                                               .db = app->db,
+                                               .models = app->models,
+                                               .check = check_permission,
+                                               .check_user = app->permission,
+                                               .is_visible = mc__host_is_visible,
+                                               .is_visible_user = app->host,
+                                               .intercept = mc__host_intercept,
+                                               .intercept_user = app,
+                                               .on_change = mc__app_on_change,
+                                               .on_change_user = app,
+                                               .clock = app->config.clock,
+                                               .say = say,
+                                               .say_user = app->i18n,
+                                               .temp_dir = mc_z(app->dir.path),
+                                               .on_write = mc__app_on_write,
+                                               .wants_before = mc__app_wants_before,
+                                               .on_write_user = app,
+                                               .dispatch = mc__guests_dispatch,
+                                               .dispatch_user = app->guests},
+                          &app->dynamic, err);
 }
 
 static mc_code build_options(mc_app *app, mc_err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/executor_internal.h"
 
+#include "metacore/host/language.h"
 #include "metacore/obs/trace.h"
 
 #include <stdlib.h>
@@ -40,11 +41,10 @@ static void answer(work *w)
 static void write_error(mc__work *w)
 {
     mc_str vary = mc_http_res_get_header(&w->res, MC_STR("Vary"));
-    mc_err said = w->err; /* what is logged stays as it was said */
-    bool is_translated = mc__work_translate(w);
+    mc_str message = mc_http_error_message(&w->req.ctx, &w->err);
+    bool is_translated = mc__say_error(w->self->config.i18n, &w->req.ctx, &message);
 
-    mc_http_error(&w->res, &w->req.ctx, &w->err);
-    w->err = said;
+    mc_http_error_as(&w->res, &w->req.ctx, &w->err, message);
     if (!is_translated)
         return;
     mc_http_res_header(&w->res, MC_STR("Content-Language"), w->req.ctx.lang);
@@ -413,7 +413,7 @@ static void refuse_stranger(mc_executor *self, mc_exchange *x, const mc_http_mat
     mc_db_conn_set_budget(conn, 0);
     if (rc == MC_OK || rc == MC_INTERRUPTED)
         return;
-    mc_http_error(&w->res, &w->req.ctx, &w->err);
+    write_error(w);
     mc__work_seal(w);
     admission->refuse = mc_http_res_answer(&w->res);
     w->sent_bytes = admission->refuse.body.len;

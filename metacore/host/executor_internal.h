@@ -77,9 +77,6 @@ void mc__work_record(const mc__work *w);
 /* Counts an answer that was given before there was a request. */
 void mc__record_refusal(mc_executor *self, int status);
 
-/* executor_language.c: w's error and its fields into the request's language; whether any was. */
-bool mc__work_translate(mc__work *w);
-
 /* executor_long.c */
 mc_code mc__long_new(mc_executor *self, mc_err *err);
 void mc__long_free(mc_executor *self);

@@ -284,6 +284,11 @@ MC_API int mc_http_status(mc_code code);
  * (CORS, Vary) or name the request.
  */
 MC_API void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err);
+/** What its message says, in English; err's text, or in ctx's arena. */
+MC_API mc_str mc_http_error_message(const mc_ctx *ctx, const mc_err *err);
+/** The same envelope with message in its place: in another language. */
+MC_API void mc_http_error_as(mc_http_res *res, const mc_ctx *ctx, const mc_err *err,
+                             mc_str message);
 /** The same envelope with a status that has no code of its own: 405, or what the server refuses. */
 MC_API void mc_http_error_status(mc_http_res *res, int status, mc_str message);
 /** The answer when req->match has no route: 404 "Not Found", or 405 "Method Not Allowed" with

@@ -177,37 +177,41 @@ static void add_retry_after(mc_http_res *res, const mc_ctx *ctx)
     mc__http_res_set(res, MC_STR("Retry-After"), seconds.len > 0 ? seconds : MC_STR("60"));
 }
 
-void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
+static mc_code code_of(const mc_err *err)
 {
-    mc_code code = err && is_failure(err->code) ? err->code : MC_INTERNAL;
-    const char *opaque = opaque_message(code);
+    return err && is_failure(err->code) ? err->code : MC_INTERNAL;
+}
+
+mc_str mc_http_error_message(const mc_ctx *ctx, const mc_err *err)
+{
+    const char *opaque = opaque_message(code_of(err));
+    mc_str message = opaque ? mc_z(opaque) : mc_z(err->msg), named;
+
+    if (!opaque || !ctx || ctx->request_id.len == 0)
+        return message;
+    named = mc_str_printf(ctx->arena, "%s (request %.*s)", opaque, MC_FMT(ctx->request_id));
+    return named.ptr ? named : message;
+}
+
+void mc_http_error_as(mc_http_res *res, const mc_ctx *ctx, const mc_err *err, mc_str message)
+{
+    mc_code code = code_of(err);
     mc_buf *out = begin(res, mc_http_status(code));
-    char text[64 + MC_HTTP_REQUEST_ID_MAX];
-    mc_buf line;
 
     if (code == MC_UNAUTHENTICATED)
         mc__http_res_set(res, MC_STR("WWW-Authenticate"), MC_STR("Bearer"));
     if (wants_retry(code))
         add_retry_after(res, ctx);
-    if (!opaque) {
-        if (ctx && ctx->failure_code.len > 0)
-            write_error_object(out, ctx->failure_code, mc_z(err->msg));
-        if (ctx)
-            write_errors(out, ctx);
-        end(out, mc_z(err->msg), ctx ? ctx->failure_meta : MC_STR(""));
-        return;
-    }
-    mc_buf_init_borrowed(&line, text, sizeof(text), sizeof(text));
-    mc_buf_str(&line, mc_z(opaque));
-    if (ctx && ctx->request_id.len > 0) {
-        mc_buf_lit(&line, " (request ");
-        mc_buf_str(&line, ctx->request_id);
-        mc_buf_char(&line, ')');
-    }
     if (ctx && ctx->failure_code.len > 0)
-        write_error_object(out, ctx->failure_code, mc_buf_get(&line));
-    end(out, mc_buf_get(&line), ctx ? ctx->failure_meta : MC_STR(""));
-    mc_buf_deinit(&line);
+        write_error_object(out, ctx->failure_code, message);
+    if (ctx && !opaque_message(code))
+        write_errors(out, ctx);
+    end(out, message, ctx ? ctx->failure_meta : MC_STR(""));
+}
+
+void mc_http_error(mc_http_res *res, const mc_ctx *ctx, const mc_err *err)
+{
+    mc_http_error_as(res, ctx, err, mc_http_error_message(ctx, err));
 }
 
 /* Browsers' clients name JSON; "*" alone is what tools send. */

@@ -87,6 +87,15 @@ MC_API bool mc_i18n_find(const mc_i18n_texts *texts, mc_str lang, mc_str source,
 MC_API mc_str mc_i18n_translate(mc_i18n *i18n, mc_arena *arena, mc_str lang, mc_str source,
                                 mc_str key);
 
+/**
+ * A sentence of the kernel's ("metacore.message.*") in lang: english is what the code says, to the
+ * letter, with values where the English text has a "{name}"; a "{why}" may be such a sentence too.
+ *
+ * out     in arena, or a text of the code's.
+ * Returns false: no such sentence (or no memory): english is what there is.
+ */
+MC_API bool mc_i18n_say(mc_i18n *i18n, mc_arena *arena, mc_str lang, mc_str english, mc_str *out);
+
 typedef struct mc_i18n_arg {
     mc_str name;
     mc_str value;

@@ -241,6 +241,45 @@ MC_TEST("every text of the kernel is there in both languages")
 }
 
 static const struct {
+    const char *name, *lang, *english, *wanted; /* NULL: it stays */
+} sentences[] = {
+    {"a whole sentence", "es", "record not found", "registro no encontrado"},
+    {"a region's", "es-MX", "record not found", "registro no encontrado"},
+    {"one with a value", "es", "file: larger than 25 MiB", "el archivo supera los 25 MiB"},
+    {"one with two", "es", "3 of 10 rows were refused", "3 de 10 filas rechazadas"},
+    {"the longer of two that begin alike", "es", "3 of 10 rows were refused: none was imported",
+     "3 de 10 filas rechazadas: no se ha importado ninguna"},
+    {"a sentence in a sentence", "es", "csv decode: text after a quoted cell, in row 7",
+     "CSV: texto detrás de una celda entre comillas, en la fila 7"},
+    {"one of nobody in it stays as it is", "es", "csv decode: odd, in row 7",
+     "CSV: odd, en la fila 7"},
+    {"a value with braces is no template", "es", "file: larger than {size} MiB",
+     "el archivo supera los {size} MiB"},
+    {"a sentence that only begins so", "es", "record not found here", NULL},
+    {"one that lacks its end", "es", "file: larger than 25", NULL},
+    {"nothing", "es", "", NULL},
+};
+
+MC_TEST("a sentence of the kernel is said in a language, its values kept")
+{
+    mc_i18n *i18n = new_i18n();
+    mc_arena *arena = mc_arena_new(0);
+
+    for (size_t i = 0; i < MC_LEN(sentences); i++) {
+        mc_str out = MC_STR("untouched");
+        bool is_said;
+
+        MC_CASE(sentences[i].name);
+        is_said =
+            mc_i18n_say(i18n, arena, mc_z(sentences[i].lang), mc_z(sentences[i].english), &out);
+        MC_EXPECT_EQ(is_said, sentences[i].wanted != NULL);
+        MC_EXPECT_Z(out, sentences[i].wanted ? sentences[i].wanted : "untouched");
+    }
+    mc_arena_free(arena);
+    mc_i18n_free(i18n);
+}
+
+static const struct {
     const char *name, *text, *wanted;
 } formats[] = {
     {"a known name", "{label} is required", "Subject is required"},

@@ -61,8 +61,8 @@ static mc_code ask(mc_db_conn *conn, mc_ctx *ctx, script *s, mc_err *err)
         for (size_t i = 0; i < mc_db_col_count(&rows); i++) {
             if (i > 0)
                 mc_buf_char(&out, '|');
-            mc_buf_str(&out, mc_db_col_is_null(&rows, i) ? MC_STR("null")
-                                                         : mc_db_col_text(&rows, i));
+            mc_buf_str(&out,
+                       mc_db_col_is_null(&rows, i) ? MC_STR("null") : mc_db_col_text(&rows, i));
         }
     }
     s->answer = mc_buf_get(&out);
@@ -73,12 +73,9 @@ static mc_code run_script(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
 {
     script *s = user;
     bool needs_citext = false;
-    mc_sqlgate_config config = {MC_SQLGATE_CONFIG,
-                                .addon_key = MC_STR("k"),
-                                .schema = s->schema,
-                                .has_column = has_column,
-                                .dialect = MC_DB_POSTGRES,
-                                .out_needs_citext = &needs_citext};
+    mc_sqlgate_config config = {MC_SQLGATE_CONFIG,         .addon_key = MC_STR("k"),
+                                .schema = s->schema,       .has_column = has_column,
+                                .dialect = MC_DB_POSTGRES, .out_needs_citext = &needs_citext};
     mc_strs statements;
     mc_code rc = mc_sqlgate_migration(&config, ctx->arena, mc_z(s->sql), &statements, err);
 
@@ -105,7 +102,8 @@ static const struct {
     const char *name, *sql, *ask, *answer;
 } cases[] = {
     {"columns are kept as the store's kinds are",
-     "CREATE TABLE t (a uuid, b text, c varchar(20), d char(3), e boolean, f smallint, g integer, h "
+     "CREATE TABLE t (a uuid, b text, c varchar(20), d char(3), e boolean, f smallint, g integer, "
+     "h "
      "bigint, i numeric(10,2), j double precision, l timestamp, m timestamptz, n date, o json, p "
      "jsonb, q bytea, r time, s inet, u text[])",
      COLUMNS("t"),
@@ -114,7 +112,8 @@ static const struct {
      "r|text,s|text,u|jsonb"},
     {"defaults are values of their columns",
      "CREATE TABLE t (a numeric DEFAULT 1.50, b boolean DEFAULT 'yes', c boolean DEFAULT false, d "
-     "int DEFAULT -3, e text DEFAULT 'it''s', f jsonb DEFAULT '{\"a\": 1}'::jsonb, g text[] DEFAULT "
+     "int DEFAULT -3, e text DEFAULT 'it''s', f jsonb DEFAULT '{\"a\": 1}'::jsonb, g text[] "
+     "DEFAULT "
      "'{x,y}', h text DEFAULT NULL, i varchar(9) DEFAULT 'new'::varchar, k date DEFAULT "
      "CURRENT_DATE, l timestamptz DEFAULT (now() AT TIME ZONE 'utc'), m timestamp DEFAULT "
      "'2026-01-31 10:00:00+02', z int); INSERT INTO t (z) VALUES (1)",
@@ -122,17 +121,21 @@ static const struct {
      "1.5|t|f|-3|it's|{\"a\": 1}|[\"x\", \"y\"]|null|new|t|t|2026-01-31 08:00:00+00"},
     {"a table that numbers its rows, in either spelling",
      "CREATE TABLE t (id bigserial PRIMARY KEY, a int); CREATE TABLE u (id int GENERATED ALWAYS AS "
-     "IDENTITY PRIMARY KEY, a int); INSERT INTO t (a) VALUES (7), (8); INSERT INTO u (a) VALUES (9)",
+     "IDENTITY PRIMARY KEY, a int); INSERT INTO t (a) VALUES (7), (8); INSERT INTO u (a) VALUES "
+     "(9)",
      "SELECT t.id, t.a, u.id, u.a FROM addon_k.t t, addon_k.u u ORDER BY t.id", "1|7|1|9,2|8|1|9"},
     {"checks and operators",
-     "CREATE TABLE t (a text COLLATE \"C\" CHECK (t.a LIKE 'x\\_%*' AND a NOT LIKE '_'), b int CHECK "
-     "(b = ANY (ARRAY[1, 2]) AND b IS DISTINCT FROM 3), c boolean CHECK (CASE WHEN c IS TRUE THEN b "
+     "CREATE TABLE t (a text COLLATE \"C\" CHECK (t.a LIKE 'x\\_%*' AND a NOT LIKE '_'), b int "
+     "CHECK "
+     "(b = ANY (ARRAY[1, 2]) AND b IS DISTINCT FROM 3), c boolean CHECK (CASE WHEN c IS TRUE THEN "
+     "b "
      "> 0 ELSE true END), d text CHECK (d ILIKE 'Y%'), e int CHECK (e BETWEEN 1 AND 5), f text, "
      "CHECK (NOT (e > 3 AND length(trim(lower(f))) <> 2)), g numeric CHECK (round(g, 2) = g)); "
      "INSERT INTO t VALUES ('x_1*', 2, true, 'yes', 4, ' AB ', 1.25)",
      "SELECT a, d, g FROM addon_k.t", "x_1*|yes|1.25"},
     {"columns made of others",
-     "CREATE TABLE t (b int, a int GENERATED ALWAYS AS (b * 2) STORED); INSERT INTO t (b) VALUES (4)",
+     "CREATE TABLE t (b int, a int GENERATED ALWAYS AS (b * 2) STORED); INSERT INTO t (b) VALUES "
+     "(4)",
      "SELECT a FROM addon_k.t", "8"},
     {"keys of rows, to them, and to the kernel's",
      "CREATE TABLE t (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), up uuid REFERENCES t(id) ON "
@@ -143,33 +146,41 @@ static const struct {
      "'addon_k.t'::regclass AND contype = 'f' ORDER BY conname",
      "addon_k.old|n|f,users|a|t,addon_k.t|c|f,organizations|c|f"},
     {"an index, one without a name, and one made beside others' work",
-     "CREATE INDEX IF NOT EXISTS i ON old (code DESC, lower(code)) WHERE n > 0; CREATE INDEX ON old "
+     "CREATE INDEX IF NOT EXISTS i ON old (code DESC, lower(code)) WHERE n > 0; CREATE INDEX ON "
+     "old "
      "(code text_pattern_ops, lower(code)); CREATE INDEX CONCURRENTLY j ON old (code)",
      INDEXES,
-     "CREATE INDEX i ON old USING btree (code DESC, lower(code)) WHERE (n > 0),CREATE INDEX j ON old "
+     "CREATE INDEX i ON old USING btree (code DESC, lower(code)) WHERE (n > 0),CREATE INDEX j ON "
+     "old "
      "USING btree (code),CREATE INDEX old_code_expr_idx ON old USING btree (code, lower(code))"},
     {"what is unique is so within an organization, and goes by the constraint's name",
-     "CREATE TABLE t (organization_id uuid NOT NULL, a text UNIQUE, b text, deleted_at timestamptz, "
+     "CREATE TABLE t (organization_id uuid NOT NULL, a text UNIQUE, b text, deleted_at "
+     "timestamptz, "
      "CONSTRAINT gone UNIQUE (b), CONSTRAINT stays UNIQUE (a, b)); ALTER TABLE t DROP CONSTRAINT "
      "gone",
      INDEXES,
-     "CREATE UNIQUE INDEX stays ON t USING btree (organization_id, a, b) WHERE (deleted_at IS NULL),"
-     "CREATE UNIQUE INDEX uidx_t_a ON t USING btree (organization_id, a) WHERE (deleted_at IS NULL)"},
+     "CREATE UNIQUE INDEX stays ON t USING btree (organization_id, a, b) WHERE (deleted_at IS "
+     "NULL),"
+     "CREATE UNIQUE INDEX uidx_t_a ON t USING btree (organization_id, a) WHERE (deleted_at IS "
+     "NULL)"},
     {"a key of the author's own",
      "CREATE TABLE t (org_id uuid NOT NULL, a text PRIMARY KEY); INSERT INTO t (org_id, a) VALUES "
      "(" A ", 'x')",
      "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'addon_k.t'::regclass",
      "PRIMARY KEY (organization_id, a)"},
     {"an enumerated type, and a value more at once",
-     "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a mood DEFAULT 'ok', b int); ALTER TYPE mood "
-     "ADD VALUE IF NOT EXISTS 'fine'; ALTER TYPE mood ADD VALUE IF NOT EXISTS 'fine'; INSERT INTO t "
+     "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a mood DEFAULT 'ok', b int); ALTER TYPE "
+     "mood "
+     "ADD VALUE IF NOT EXISTS 'fine'; ALTER TYPE mood ADD VALUE IF NOT EXISTS 'fine'; INSERT INTO "
+     "t "
      "(a, b) VALUES ('fine', 1), ('ok'::mood, 2); INSERT INTO t (b) VALUES (3)",
      "SELECT a, b FROM addon_k.t ORDER BY b", "fine|1,ok|2,ok|3"},
     {"columns and tables that come, change and go",
      "ALTER TABLE old ADD COLUMN a int NOT NULL DEFAULT 0, DROP COLUMN n; ALTER TABLE old RENAME "
      "COLUMN a TO c; ALTER TABLE old ALTER COLUMN code SET NOT NULL; ALTER TABLE old RENAME TO t; "
      "CREATE TABLE u (a int); DROP TABLE u; DROP TABLE IF EXISTS u",
-     "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'addon_k' "
+     "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_schema = "
+     "'addon_k' "
      "ORDER BY ordinal_position",
      "id|NO,organization_id|YES,code|NO,c|NO"},
     {"constraints that come and go",
@@ -178,11 +189,15 @@ static const struct {
      "CASCADE; ALTER TABLE old DROP CONSTRAINT IF EXISTS c; ALTER TABLE old DROP CONSTRAINT never",
      "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'addon_k.old'::regclass "
      "AND contype IN ('c', 'f') ORDER BY conname",
-     "FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,CHECK ((n > 0))"},
+     "FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,CHECK ((n > "
+     "0))"},
     {"rows that come, change, replace others and go",
-     "INSERT INTO old (id, code, n) VALUES (" A ", 'b', 1), (gen_random_uuid(), 'c', 2); INSERT INTO "
-     "old (id, code, n) VALUES (" A ", 'd', 3) ON CONFLICT (id) DO UPDATE SET code = EXCLUDED.code, "
-     "n = old.n + 10; UPDATE old SET code = upper(code) || coalesce(NULL, '!') WHERE n > 10; DELETE "
+     "INSERT INTO old (id, code, n) VALUES (" A
+     ", 'b', 1), (gen_random_uuid(), 'c', 2); INSERT INTO "
+     "old (id, code, n) VALUES (" A
+     ", 'd', 3) ON CONFLICT (id) DO UPDATE SET code = EXCLUDED.code, "
+     "n = old.n + 10; UPDATE old SET code = upper(code) || coalesce(NULL, '!') WHERE n > 10; "
+     "DELETE "
      "FROM old WHERE code = 'c'",
      "SELECT code, n FROM addon_k.old", "D!|11"},
     {"text that only looks like more",
@@ -225,7 +240,8 @@ static const struct {
 } broken[] = {
     {"a value that an enumerated type has not",
      "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a mood); INSERT INTO t VALUES ('sad')"},
-    {"a named check", "CREATE TABLE t (a int CONSTRAINT p CHECK (a > 0)); INSERT INTO t VALUES (0)"},
+    {"a named check",
+     "CREATE TABLE t (a int CONSTRAINT p CHECK (a > 0)); INSERT INTO t VALUES (0)"},
     {"a check that rows there break already",
      "CREATE TABLE t (a int); INSERT INTO t VALUES (0); ALTER TABLE t ADD CHECK (a > 0)"},
     {"text that is too long", "CREATE TABLE t (a varchar(2)); INSERT INTO t VALUES ('abc')"},

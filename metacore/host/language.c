@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused, said in the reader's language. Codes and fields stay: programs read those. */
-#include "metacore/host/executor_internal.h"
-
-/* The contract's sentences, which are exact in English, and the keys of their translations. */
-static const struct {
-    mc_str english;
-    mc_str key;
-} sentences[] = {
-    {MC_STR_INIT("record not found"), MC_STR_INIT("metacore.message.record_not_found")},
-    {MC_STR_INIT("model not found in registry"), MC_STR_INIT("metacore.message.model_not_found")},
-    {MC_STR_INIT("not authenticated"), MC_STR_INIT("metacore.message.not_authenticated")},
-    {MC_STR_INIT("Invalid or expired token"), MC_STR_INIT("metacore.message.invalid_token")},
-    {MC_STR_INIT("Unauthorized"), MC_STR_INIT("metacore.message.unauthorized")},
-    {MC_STR_INIT("Invalid credentials"), MC_STR_INIT("metacore.message.invalid_credentials")},
-    {MC_STR_INIT("User already exists"), MC_STR_INIT("metacore.message.user_exists")},
-    {MC_STR_INIT("Required fields missing"), MC_STR_INIT("metacore.message.fields_missing")},
-    {MC_STR_INIT("invalid id"), MC_STR_INIT("metacore.message.invalid_id")},
-    {MC_STR_INIT("invalid body"), MC_STR_INIT("metacore.message.invalid_body")},
-    {MC_STR_INIT("field is required"), MC_STR_INIT("metacore.message.field_required")},
-    {MC_STR_INIT("action not found"), MC_STR_INIT("metacore.message.action_not_found")},
-    {MC_STR_INIT("permission denied"), MC_STR_INIT("metacore.message.denied")},
-    {MC_STR_INIT("file not found"), MC_STR_INIT("metacore.message.file_not_found")},
-    {MC_STR_INIT("notification not found"), MC_STR_INIT("metacore.message.notification_not_found")},
-    {MC_STR_INIT("a value is taken already"), MC_STR_INIT("metacore.message.value_taken")},
-    {MC_STR_INIT("the server is busy"), MC_STR_INIT("metacore.message.busy")},
-};
+#include "metacore/host/language.h"
 
 typedef struct translation {
     const mc_i18n_texts *texts;
@@ -32,17 +8,6 @@ typedef struct translation {
     mc_i18n *i18n;
     bool is_done; /* something was said in the language */
 } translation;
-
-/* ---- sentences ---- */
-
-static bool find_sentence(const translation *t, mc_str english, mc_str *out)
-{
-    for (size_t i = 0; i < MC_LEN(sentences); i++) {
-        if (mc_str_eq(sentences[i].english, english))
-            return mc_i18n_find(t->texts, t->ctx->lang, MC_STR(""), sentences[i].key, out);
-    }
-    return false;
-}
 
 /* ---- fields ---- */
 
@@ -100,28 +65,24 @@ static void translate_field(translation *t, mc_field_error *error)
 
 /* ---- the whole error ---- */
 
-bool mc__work_translate(mc__work *w)
+bool mc__say_error(mc_i18n *i18n, mc_ctx *ctx, mc_str *message)
 {
-    mc_ctx *ctx = &w->req.ctx;
-    translation t = {.ctx = ctx, .i18n = w->self->config.i18n};
-    mc_str message = mc_str_copy(ctx->arena, mc_z(w->err.msg)), text;
+    translation t = {.ctx = ctx, .i18n = i18n};
     bool is_first_fields;
 
     /* English is what the sentences are written in: the contract's, to the letter. */
     if (ctx->lang.len == 0 || mc_str_eq(ctx->lang, MC_STR("en")) ||
-        mc_str_starts_with(ctx->lang, MC_STR("en-")) || !message.ptr)
+        mc_str_starts_with(ctx->lang, MC_STR("en-")))
         return false;
     is_first_fields =
-        ctx->field_error_count > 0 && mc_str_eq(ctx->field_errors[0].message, message);
+        ctx->field_error_count > 0 && mc_str_eq(ctx->field_errors[0].message, *message);
     t.texts = mc_i18n_texts_ref(t.i18n);
     for (size_t i = 0; i < ctx->field_error_count && i < MC_FIELD_ERRORS_MAX; i++)
         translate_field(&t, &ctx->field_errors[i]);
-    if (is_first_fields && t.is_done) {
-        MC_IGNORE(mc_fail(&w->err, w->err.code, "%.*s", MC_FMT(ctx->field_errors[0].message)));
-    } else if (find_sentence(&t, message, &text)) {
-        MC_IGNORE(mc_fail(&w->err, w->err.code, "%.*s", MC_FMT(text)));
-        t.is_done = true;
-    }
     mc_i18n_texts_unref(t.texts);
+    if (is_first_fields && t.is_done)
+        *message = ctx->field_errors[0].message;
+    else
+        t.is_done |= mc_i18n_say(i18n, ctx->arena, ctx->lang, *message, message);
     return t.is_done;
 }
