@@ -110,8 +110,8 @@ typedef struct mc_outbox_job {
 } mc_outbox_job;
 
 /**
- * Does a job; ctx is for its organization and actor. Its failure is a reason to try again; REJECTED
- * is final: the job is dead at once.
+ * Does a job; ctx is for its organization and actor. Its failure is a reason to try again, no
+ * sooner than ctx->retry_after_s if it sets that; REJECTED is final: the job is dead at once.
  */
 typedef mc_code (*mc_outbox_job_fn)(void *user, mc_ctx *ctx, const mc_outbox_job *job, mc_err *err);
 
@@ -123,6 +123,8 @@ typedef struct mc_outbox_kind {
     int64_t lease_ms;    /* 0: 60000; one that takes longer calls mc_outbox_extend */
     bool in_transaction; /* run writes in ctx->conn, and is done exactly when that commits */
     bool is_public;      /* administrators may enqueue it by HTTP */
+    unsigned at_once;    /* of this kind in this process, at most, so that a slow one leaves workers
+                            to the others; 0: no limit */
 } mc_outbox_kind;
 
 MC_API MC_MUST_USE mc_code mc_outbox_add_kind(mc_outbox *self, const mc_outbox_kind *kind,

@@ -36,8 +36,9 @@ struct mc_outbox {
     size_t worker_count; /* that were started */
     mc_mutex mu;
     mc_cond jobs;
-    uint64_t job_signals; /* guarded by mu: grows with each enqueue */
-    bool is_stopping;     /* guarded by mu */
+    uint64_t job_signals;                  /* guarded by mu: grows with each enqueue */
+    bool is_stopping;                      /* guarded by mu */
+    unsigned running[MC_OUTBOX_KINDS_MAX]; /* guarded by mu: jobs of each kind, here */
 };
 
 bool mc__outbox_is_name(mc_str name);
@@ -55,13 +56,17 @@ void mc__outbox_on_event(void *user, mc_uuid org_id);
 void *mc__worker_main(void *user);
 
 /* outbox_jobs.c; each in ctx->conn's transaction */
-/* Takes the job that is due longest; false: none is. */
+/* Takes the job that is due longest, of a kind that is not at its limit here, and counts it as
+ * running (mc__job_released); false: none is. */
 mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *out_found,
                       mc_err *err);
 /* CONFLICT: the job is another's by now. */
 mc_code mc__job_done(mc_ctx *ctx, const mc_outbox_job *job, mc_err *err);
+/* ctx->retry_after_s: the pause is no shorter. */
 mc_code mc__job_failed(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job, const mc_err *why,
                        mc_err *err);
+/* No longer running here, whatever became of it. */
+void mc__job_released(mc_outbox *self, mc_str kind);
 /* Ends the leases of all: of the one process of a database, when it starts. */
 mc_code mc__jobs_recover(mc_ctx *ctx, mc_err *err);
 /* When the next is due; INT64_MAX: none waits. */

@@ -118,18 +118,49 @@ mc_code mc_outbox_enqueue(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job_inpu
 
 /* ---- being taken ---- */
 
-/* The one that is due longest, of a kind that is known here; its lease is its kind's. */
-static mc_code write_claim(mc_outbox *self, mc_ctx *ctx, mc_buf *sql, mc_db_value *args,
-                           size_t *out_count, mc_err *err)
+/* The kinds that may be taken now, as a set: of those that are known here, not at their limit. */
+static size_t list_free(mc_outbox *self, size_t out[MC_OUTBOX_KINDS_MAX])
+{
+    size_t count = 0;
+
+    mc_mutex_lock(&self->mu);
+    for (size_t i = 0; i < self->kind_count; i++) {
+        if (!self->kinds[i].at_once || self->running[i] < self->kinds[i].at_once)
+            out[count++] = i;
+    }
+    mc_mutex_unlock(&self->mu);
+    return count;
+}
+
+static void count_running(mc_outbox *self, mc_str kind, bool is_more)
+{
+    mc_mutex_lock(&self->mu);
+    for (size_t i = 0; i < self->kind_count; i++) {
+        if (mc_str_eq(self->kinds[i].name, kind))
+            self->running[i] += is_more ? 1 : -1U;
+    }
+    mc_mutex_unlock(&self->mu);
+}
+
+void mc__job_released(mc_outbox *self, mc_str kind)
+{
+    count_running(self, kind, false);
+}
+
+/* The one that is due longest, of one of the kinds; its lease is its kind's. */
+static mc_code write_claim(mc_outbox *self, mc_ctx *ctx, const size_t *kinds, size_t kind_count,
+                           mc_buf *sql, mc_db_value *args, mc_err *err)
 {
     size_t count = 0;
 
     args[count++] = mc_db_time(ctx->now);
     mc_buf_lit(sql, "UPDATE outbox_jobs SET status = 'running', fence = fence + 1, attempts = "
                     "attempts + 1, updated_at = $1, due_at = CASE kind");
-    for (size_t i = 0; i < self->kind_count; i++) {
-        args[count++] = mc_db_text(self->kinds[i].name);
-        args[count++] = mc_db_time(ctx->now + self->kinds[i].lease_ms * 1000);
+    for (size_t i = 0; i < kind_count; i++) {
+        const mc_outbox_kind *kind = &self->kinds[kinds[i]];
+
+        args[count++] = mc_db_text(kind->name);
+        args[count++] = mc_db_time(ctx->now + kind->lease_ms * 1000);
         mc_buf_printf(sql, " WHEN $%zu THEN $%zu", count - 1, count);
         if (self->dialect == MC_DB_POSTGRES)
             mc_buf_lit(sql, "::timestamptz");
@@ -137,14 +168,13 @@ static mc_code write_claim(mc_outbox *self, mc_ctx *ctx, mc_buf *sql, mc_db_valu
     mc_buf_lit(sql,
                " ELSE due_at END WHERE id = (SELECT id FROM outbox_jobs WHERE due_at <= $1 AND "
                "kind IN (");
-    for (size_t i = 0; i < self->kind_count; i++)
+    for (size_t i = 0; i < kind_count; i++)
         mc_buf_printf(sql, "%s$%zu", i ? ", " : "", 2 + 2 * i);
     mc_buf_lit(sql, ") ORDER BY due_at LIMIT 1");
     if (self->dialect == MC_DB_POSTGRES)
         mc_buf_lit(sql, " FOR UPDATE SKIP LOCKED");
     mc_buf_lit(sql, ") RETURNING id, organization_id, created_by_id, kind, payload, attempts, "
                     "max_attempts, fence");
-    *out_count = count;
     return mc_buf_check(sql, "outbox: claim", err);
 }
 
@@ -201,19 +231,19 @@ mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *ou
                       mc_err *err)
 {
     mc_db_value args[1 + 2 * MC_OUTBOX_KINDS_MAX];
+    size_t kinds[MC_OUTBOX_KINDS_MAX], count = list_free(self, kinds);
     claimed c = {.is_found = false};
-    size_t count;
     mc_db_rows rows;
     mc_buf sql;
     mc_code rc, over;
 
     *out_found = false;
-    if (self->kind_count == 0)
+    if (count == 0)
         return MC_OK;
     mc_buf_init_arena(&sql, ctx->arena, 0);
-    rc = write_claim(self, ctx, &sql, args, &count, err);
+    rc = write_claim(self, ctx, kinds, count, &sql, args, err);
     if (rc == MC_OK)
-        rc = mc_db_query(ctx->conn, mc_buf_get(&sql), args, count, &rows, err);
+        rc = mc_db_query(ctx->conn, mc_buf_get(&sql), args, 1 + 2 * count, &rows, err);
     if (rc != MC_OK)
         return rc;
     if (mc_db_rows_next(&rows))
@@ -226,6 +256,7 @@ mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *ou
     /* A job that ends its process each time has no failure of its own to count. */
     if (c.job.attempt > c.max_attempts)
         return kill(ctx, &c.job, MC_STR("its process ended before it did, too often"), err);
+    count_running(self, c.job.kind, true);
     *out = c.job;
     *out_found = true;
     return MC_OK;
@@ -277,7 +308,9 @@ static mc_code kill_if_last(mc_ctx *ctx, const mc_outbox_job *job, mc_str why, b
 mc_code mc__job_failed(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job, const mc_err *why,
                        mc_err *err)
 {
-    mc_time next = ctx->now + mc__outbox_backoff_us(self, job->attempt);
+    int64_t pause_us = mc__outbox_backoff_us(self, job->attempt);
+    int64_t asked_us = ctx->retry_after_s * MC_TIME_US_PER_S;
+    mc_time next = ctx->now + (asked_us > pause_us ? asked_us : pause_us);
     mc_db_value args[] = {mc_db_uuid(job->id), mc_db_int(job->fence), mc_db_time(ctx->now),
                           mc_db_text(mc__outbox_error(why)), mc_db_time(next)};
     bool is_dead = false;

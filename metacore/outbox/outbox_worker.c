@@ -107,6 +107,8 @@ static bool take_turn(mc_outbox *self, mc_time *out_next)
         mc_log_error(self->config.log, "outbox.worker", MC_KV_ERR("error", &err));
     if (rc == MC_OK && t.is_found)
         run_job(&t, &ctx);
+    if (t.is_found) /* also when what claimed it was not committed */
+        mc__job_released(self, t.job.kind);
     mc_arena_free(ctx.arena);
     *out_next = t.next;
     return rc == MC_OK && t.is_found;
