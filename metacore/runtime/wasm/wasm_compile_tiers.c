@@ -113,8 +113,10 @@ static mc_code use(mc_wasm_guest *guest, const mc_wasm_object *object, mc_err *e
 
 static mc_code make(mc_wasm_guest *guest, mc_wasm_tier tier, bool is_background, mc_err *err)
 {
-    const mc__wasm_job job = {.is_background = is_background, .stop = &guest->is_leaving,
-                              .on_stage = note_stage, .user = guest};
+    const mc__wasm_job job = {.is_background = is_background,
+                              .stop = &guest->is_leaving,
+                              .on_stage = note_stage,
+                              .user = guest};
     mc_wasm_object object;
     mc_code rc;
 
@@ -205,7 +207,8 @@ void *mc__wasm_improve_all(void *user)
     mc_mutex_lock(&self->mu);
     while (!self->is_ending) {
         mc_wasm_guest *guest = self->queue;
-        mc_err err; /* code that cannot be made leaves the guest on what it has, and is told there */
+        mc_err
+            err; /* code that cannot be made leaves the guest on what it has, and is told there */
 
         if (!guest) {
             mc_cond_wait(&self->queued, &self->mu);

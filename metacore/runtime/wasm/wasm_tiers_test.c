@@ -61,9 +61,10 @@ static const char *fake_gcc(bench *b, const char *on_o2)
     b->arena = mc_arena_new(0);
     path = mc_str_z(b->arena, mc_str_printf(b->arena, "%s/cc", folder(b->arena)));
     MC_EXPECT(mc_wasm_test_write(
-        path, mc_str_printf(b->arena,
-                            "#!/bin/sh\ncase \"$*\" in *-O2*) %s;; esac\nexec /usr/bin/gcc \"$@\"\n",
-                            on_o2)));
+        path,
+        mc_str_printf(b->arena,
+                      "#!/bin/sh\ncase \"$*\" in *-O2*) %s;; esac\nexec /usr/bin/gcc \"$@\"\n",
+                      on_o2)));
     MC_EXPECT_EQ(chmod(path, 0755), 0);
     return path;
 }
