@@ -135,8 +135,8 @@ static bool is_this_machine(const place *p)
 /* What the callbacks of one mail share. */
 typedef struct mail_state {
     const mc_smtp_client *client;
-    mc_str rest;          /* of the message */
-    bool is_begun;        /* the server has asked for it */
+    mc_str rest;           /* of the message */
+    bool is_begun;         /* the server has asked for it */
     char code[CODE_BYTES]; /* digits of its last refusal: the text may name people */
 } mail_state;
 
@@ -195,9 +195,9 @@ static void configure(CURL *handle, mail_state *state, const char *from, struct 
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(handle, CURLOPT_PROXY, "");
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_USE_SSL,
-                     (long)(client->config.tls == MC_SMTP_TLS_OFF ? CURLUSESSL_NONE
-                                                                  : CURLUSESSL_ALL));
+    curl_easy_setopt(
+        handle, CURLOPT_USE_SSL,
+        (long)(client->config.tls == MC_SMTP_TLS_OFF ? CURLUSESSL_NONE : CURLUSESSL_ALL));
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)client->config.timeout_ms);
     /* A connection that is kept would be closed by a dialogue of its own, at a time of its own. */
     curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
@@ -301,8 +301,7 @@ static mc_code check_config(const mc_smtp_client_config *config, place *out, mc_
         return mc_fail(err, MC_INVALID, "smtp: user and password go together");
     if (config->hello.len && !is_host(config->hello))
         return mc_fail(err, MC_INVALID, "smtp: hello: want a host name");
-    if (config->user.len && config->tls == MC_SMTP_TLS_OFF && !out->is_tls &&
-        !is_this_machine(out))
+    if (config->user.len && config->tls == MC_SMTP_TLS_OFF && !out->is_tls && !is_this_machine(out))
         return mc_fail(err, MC_INVALID, "smtp: a password goes to another machine only by TLS");
     return MC_OK;
 }
@@ -341,7 +340,8 @@ mc_code mc_smtp_client_new(const mc_smtp_client_config *config, mc_smtp_client *
         url.len--;
     client->text = mc_arena_new(0);
     if (client->text) /* libcurl says in EHLO what it finds as the path */
-        client->url = mc_str_printf(client->text, "%.*s/%.*s", MC_FMT(url), MC_FMT(config->hello)).ptr;
+        client->url =
+            mc_str_printf(client->text, "%.*s/%.*s", MC_FMT(url), MC_FMT(config->hello)).ptr;
     if (client->text && config->user.len)
         client->user = mc_str_z(client->text, config->user);
     if (client->text && config->ca_file.len)

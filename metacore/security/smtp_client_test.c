@@ -29,10 +29,8 @@ static bool start(bool offers_tls, bool is_tls, bool offers_auth)
 {
     at_step = with = NULL;
     hangs = closes = false;
-    box = (mc_mailbox){.decide = decide,
-                       .offers_tls = offers_tls,
-                       .is_tls = is_tls,
-                       .offers_auth = offers_auth};
+    box = (mc_mailbox){
+        .decide = decide, .offers_tls = offers_tls, .is_tls = is_tls, .offers_auth = offers_auth};
     return mc_mailbox_start(&box);
 }
 
@@ -266,10 +264,10 @@ static const struct {
 MC_TEST("a configuration that would send in the clear, or to nowhere, is refused")
 {
     for (size_t i = 0; i < MC_LEN(configs); i++) {
-        mc_smtp_client_config config = {MC_SMTP_CLIENT_CONFIG, .url = mc_z(configs[i].url),
-                                        .user = mc_z(configs[i].user),
-                                        .password = mc_z(configs[i].user),
-                                        .tls = configs[i].tls, .hello = mc_z(configs[i].hello)};
+        mc_smtp_client_config config = {
+            MC_SMTP_CLIENT_CONFIG,         .url = mc_z(configs[i].url),
+            .user = mc_z(configs[i].user), .password = mc_z(configs[i].user),
+            .tls = configs[i].tls,         .hello = mc_z(configs[i].hello)};
         mc_smtp_client *client = NULL;
         mc_err err;
 

@@ -151,9 +151,9 @@ static bool greet_client(session *s, const char *line)
 static void keep_credentials(session *s, const char *base64)
 {
     unsigned char plain[256] = {0};
-    int len = strlen(base64) < 300 ? EVP_DecodeBlock(plain, (const unsigned char *)base64,
-                                                     (int)strlen(base64))
-                                   : -1;
+    int len = strlen(base64) < 300
+                  ? EVP_DecodeBlock(plain, (const unsigned char *)base64, (int)strlen(base64))
+                  : -1;
 
     if (len <= 0)
         return;
@@ -297,8 +297,7 @@ static bool take_command(session *s, char *line, stage *at)
     }
     if (strcasecmp(line, "STARTTLS") == 0 && s->self->offers_tls && !s->ssl) {
         *at = NEW;
-        return react(s, "STARTTLS", line, "220 2.0.0 begin", &is_good) &&
-               (!is_good || upgrade(s));
+        return react(s, "STARTTLS", line, "220 2.0.0 begin", &is_good) && (!is_good || upgrade(s));
     }
     if (strncasecmp(line, "AUTH PLAIN", 10) == 0 && s->self->offers_auth && *at == GREETED)
         return authenticate(s, line);
@@ -383,8 +382,7 @@ static bool make_tls(mc_mailbox *self)
 
 bool mc_mailbox_start(mc_mailbox *self)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
 
     mc_mutex_init(&self->mu);
