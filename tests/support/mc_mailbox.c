@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,6 +386,7 @@ bool mc_mailbox_start(mc_mailbox *self)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
 
+    (void)signal(SIGPIPE, SIG_IGN); /* TLS writes to who has gone without asking */
     mc_mutex_init(&self->mu);
     self->all = calloc(MC_MAILS_MAX, sizeof(*self->all));
     self->count = self->faults = self->connections = 0;
