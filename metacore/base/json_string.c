@@ -30,30 +30,6 @@ static bool read_hex4(const mc__json_parser *p, size_t at, uint32_t *out)
     return true;
 }
 
-static size_t put_rune(char *out, uint32_t rune)
-{
-    if (rune < 0x80) {
-        out[0] = (char)rune;
-        return 1;
-    }
-    if (rune < 0x800) {
-        out[0] = (char)(0xc0 | rune >> 6);
-        out[1] = (char)(0x80 | (rune & 0x3f));
-        return 2;
-    }
-    if (rune < 0x10000) {
-        out[0] = (char)(0xe0 | rune >> 12);
-        out[1] = (char)(0x80 | (rune >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (rune & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | rune >> 18);
-    out[1] = (char)(0x80 | (rune >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (rune >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (rune & 0x3f));
-    return 4;
-}
-
 /* After "\u": one UTF-16 unit, or two that are a pair. p->at stands behind the 'u'. */
 static mc_code read_unicode(mc__json_parser *p, uint32_t *out)
 {
@@ -95,7 +71,7 @@ static mc_code read_escape(mc__json_parser *p, char *out, size_t *len)
     p->at++;
     rc = read_unicode(p, &rune);
     if (rc == MC_OK)
-        *len += put_rune(out + *len, rune);
+        *len += mc_utf8_put(out + *len, rune);
     return rc;
 }
 

@@ -87,3 +87,27 @@ mc_str mc_utf8_truncate(mc_str s, size_t max_bytes)
         end = start;
     return mc_str_slice(s, 0, end);
 }
+
+size_t mc_utf8_put(char *out, uint32_t rune)
+{
+    if (rune < 0x80) {
+        out[0] = (char)rune;
+        return 1;
+    }
+    if (rune < 0x800) {
+        out[0] = (char)(0xc0 | rune >> 6);
+        out[1] = (char)(0x80 | (rune & 0x3f));
+        return 2;
+    }
+    if (rune < 0x10000) {
+        out[0] = (char)(0xe0 | rune >> 12);
+        out[1] = (char)(0x80 | (rune >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (rune & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | rune >> 18);
+    out[1] = (char)(0x80 | (rune >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (rune >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (rune & 0x3f));
+    return 4;
+}

@@ -20,6 +20,9 @@ MC_API size_t mc_utf8_count(mc_str s);
 MC_API mc_str mc_utf8_truncate(mc_str s, size_t max_bytes);
 /** Decodes one code point at *pos and advances; false at the end or on a malformed byte. */
 MC_API bool mc_utf8_next(mc_str s, size_t *pos, uint32_t *out_rune);
+/** Writes one code point, which is no surrogate, to out, which has room for four bytes: how many it
+ *  took. */
+MC_API size_t mc_utf8_put(char *out, uint32_t rune);
 
 MC_END_DECLS
 #endif

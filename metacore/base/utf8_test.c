@@ -43,3 +43,19 @@ MC_TEST("truncation never splits a character")
     MC_EXPECT_EQ(mc_utf8_truncate(s, 99).len, 6);
     MC_EXPECT_EQ(mc_utf8_count(s), 3);
 }
+
+MC_TEST("what is put is what is read again")
+{
+    static const uint32_t runes[] = {1,      0x7f,   0x80,   0x7ff,   0x800,
+                                     0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
+
+    for (size_t i = 0; i < MC_LEN(runes); i++) {
+        char bytes[4];
+        size_t len = mc_utf8_put(bytes, runes[i]), pos = 0;
+        uint32_t rune = 0;
+
+        MC_EXPECT(mc_utf8_next(mc_str_of(bytes, len), &pos, &rune));
+        MC_EXPECT_EQ(rune, runes[i]);
+        MC_EXPECT_EQ(pos, len);
+    }
+}
