@@ -25,13 +25,16 @@ enum {
     MC__WASM_SAY_HOST_CALL,   /* function: which import; lens: of its arguments, one by one */
     MC__WASM_SAY_HOST_RESULT, /* payload: result; function 1: end the call instead */
     MC__WASM_SAY_DONE,        /* payload: output */
-    MC__WASM_SAY_TRAP,        /* function: which */
+    MC__WASM_SAY_TRAP,        /* function: which; payload: why, when it is more than its name */
     MC__WASM_SAY_BAD_RESULT,  /* output outside of the memory */
     MC__WASM_SAY_OVERSIZE,    /* a message beyond MC_WASM_MESSAGE_MAX */
 };
 
 /* How a function takes its input and gives its output. */
 enum { MC__WASM_DIALECT_PAIR, MC__WASM_DIALECT_PACKED, MC__WASM_DIALECT_PLAIN };
+
+#define MC__WASM_OUTPUT_MAX ((size_t)64 << 10) /* of what a call writes to its streams */
+#define MC__WASM_SEED_BYTES 32
 
 typedef struct mc__wasm_channel {
     _Atomic uint32_t turn; /* a futex */
@@ -41,8 +44,12 @@ typedef struct mc__wasm_channel {
     uint32_t alloc; /* function index of the guest's own; UINT32_MAX: none */
     uint32_t count; /* of lens */
     uint32_t lens[MC_WASM_HOST_ARGS_MAX];
-    uint32_t len; /* of payload: the sum of lens, or the one message */
-    uint8_t reserved[4096 - 11 * sizeof(uint32_t)];
+    uint32_t len;           /* of payload: the sum of lens, or the one message */
+    uint32_t output_len;    /* grows during a call, also when that never answers */
+    uint32_t output_is_cut; /* there was more */
+    uint8_t seed[MC__WASM_SEED_BYTES];
+    uint8_t reserved[4096 - 13 * sizeof(uint32_t) - MC__WASM_SEED_BYTES];
+    uint8_t output[MC__WASM_OUTPUT_MAX];
     uint8_t payload[MC_WASM_MESSAGE_MAX];
 } mc__wasm_channel;
 

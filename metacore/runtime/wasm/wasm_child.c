@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child: one instance, confined, that answers calls until it is killed. */
-#include "metacore/runtime/wasm/wasm_channel_internal.h"
 #include "metacore/runtime/wasm/wasm_process_internal.h"
 #include "metacore/runtime/wasm/wasm_snapshot_internal.h"
+#include "metacore/runtime/wasm/wasm_wasi_internal.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -39,28 +39,57 @@ _Noreturn static void fail(child *c, const char *why)
     _exit(1);
 }
 
+/* ---- initialization ---- */
+
+static bool find_plain(child *c, const char *export, mc_wasm_name *out)
+{
+    return mc_wasm_module_find_export(c->start->m, mc_z(export), out) &&
+           out->kind == MC_WASM_FUNCTION && strcmp(out->signature, "()->()") == 0;
+}
+
+/*
+ * start was not run by instance_new; then _initialize, of reactors, or else _start, of commands:
+ * what its main leaves is what the other exports work with, also when it ends its process as C
+ * programs do, without complaint.
+ */
+static mcw_trap run_initialization(child *c)
+{
+    mc__wasm_wasi_call *call = &mc__wasm_host_wasi(c->host)->call;
+    const mc_wasm_module *m = c->start->m;
+    mcw_trap trap = MCW_TRAP_NONE;
+    mc_wasm_name name;
+
+    mc__wasm_host_attach(c->host, c->instance, false);
+    if (m->start != MC__WASM_NONE)
+        trap = mc__wasm_call_plain(c->instance, m->start);
+    if (trap != MCW_TRAP_NONE)
+        return trap;
+    if (find_plain(c, "_initialize", &name))
+        return mc__wasm_call_plain(c->instance, name.index);
+    if (!find_plain(c, "_start", &name))
+        return MCW_TRAP_NONE;
+    trap = mc__wasm_call_plain(c->instance, name.index);
+    if (trap == MCW_TRAP_NONE || !call->has_exited || call->exit_code != 0)
+        return trap;
+    call->has_exited = false;
+    return MCW_TRAP_NONE;
+}
+
 /* ---- a call ---- */
 
 /* The input in the guest's memory by its own alloc; an empty one is nowhere, and asks nobody. */
 static mcw_trap put_input(child *c, uint32_t *at)
 {
     uint32_t len = c->channel->len;
-    mcw_value values[1] = {{.i32 = len}};
     mcw_trap trap;
 
     *at = 0;
     if (len == 0)
         return MCW_TRAP_NONE;
-    if (c->channel->alloc == UINT32_MAX)
-        return MCW_TRAP_HOST;
-    trap = mc__wasm_call(c->instance, c->channel->alloc, values);
-    if (trap != MCW_TRAP_NONE)
-        return trap;
-    if (!c->instance->memory || (uint64_t)values[0].i32 + len > c->instance->memory->abi.bytes)
-        return MCW_TRAP_MEMORY;
-    *at = values[0].i32;
-    memcpy(c->instance->abi.base + *at, c->channel->payload, len);
-    return MCW_TRAP_NONE;
+    trap = mc__wasm_host_alloc(c->host, len, at);
+    if (trap == MCW_TRAP_NONE)
+        memcpy(c->instance->abi.base + *at, c->channel->payload, len);
+    return trap;
 }
 
 static void give_output(child *c, uint64_t packed)
@@ -77,16 +106,44 @@ static void give_output(child *c, uint64_t packed)
         say(c, MC__WASM_SAY_DONE, 0, mc_str_of((const char *)c->instance->abi.base + at, len));
 }
 
+/* What ended it, in the words of an imported function where one did. */
+static void say_trap(child *c, mcw_trap trap, bool is_init)
+{
+    const mc__wasm_wasi_call *call = &mc__wasm_host_wasi(c->host)->call;
+    char text[MC__WASM_WHY_MAX + 64], exited[40];
+    const char *why = call->why[0] ? call->why : mc__wasm_trap_name(trap);
+
+    if (call->has_exited) {
+        (void)snprintf(exited, sizeof(exited), "exited with code %u", call->exit_code);
+        why = exited;
+    }
+    (void)snprintf(text, sizeof(text), "%s%s", is_init ? "initialization: " : "", why);
+    say(c, MC__WASM_SAY_TRAP, trap, mc_z(text));
+}
+
+/* A function that ends its process without complaint has said nothing. */
+static void conclude(child *c, mcw_trap trap, uint64_t packed)
+{
+    const mc__wasm_wasi_call *call = &mc__wasm_host_wasi(c->host)->call;
+
+    if (trap == MCW_TRAP_NONE)
+        give_output(c, packed);
+    else if (call->has_exited && call->exit_code == 0)
+        say(c, MC__WASM_SAY_DONE, 0, MC_STR(""));
+    else
+        say_trap(c, trap, false);
+    if (trap == MCW_TRAP_STACK)
+        mc__wasm_store_trim_stack(c->store);
+}
+
 /* No release of input or output: the whole instance is forgotten. */
-static void answer_call(child *c)
+static void call_function(child *c)
 {
     uint32_t function = c->channel->function, dialect = c->channel->dialect;
     uint32_t len = c->channel->len, at = 0;
     mcw_value values[2] = {{0}};
-    mcw_trap trap;
+    mcw_trap trap = put_input(c, &at);
 
-    mc__wasm_host_set_alloc(c->host, c->channel->alloc);
-    trap = put_input(c, &at);
     if (dialect == MC__WASM_DIALECT_PACKED) {
         values[0].i64 = (uint64_t)at << 32 | len;
     } else {
@@ -99,19 +156,28 @@ static void answer_call(child *c)
     } else if (trap == MCW_TRAP_NONE) {
         trap = mc__wasm_call(c->instance, function, values);
     }
+    conclude(c, trap, values[0].i64);
+}
+
+static void answer_call(child *c)
+{
+    mcw_trap trap = MCW_TRAP_NONE;
+
+    mc__wasm_host_wasi(c->host)->call = (mc__wasm_wasi_call){0};
+    mc__wasm_host_set_alloc(c->host, c->channel->alloc);
+    if (mc__wasm_reset_is_before_init(c->reset))
+        trap = run_initialization(c);
+    mc__wasm_host_attach(c->host, c->instance, true);
     if (trap == MCW_TRAP_NONE)
-        give_output(c, values[0].i64);
+        call_function(c);
     else
-        say(c, MC__WASM_SAY_TRAP, trap, MC_STR(""));
-    if (trap == MCW_TRAP_STACK)
-        mc__wasm_store_trim_stack(c->store);
+        say_trap(c, trap, true);
 }
 
 static void serve(void *user)
 {
     child *c = user;
 
-    mc__wasm_host_attach(c->host, c->instance, true);
     say(c, MC__WASM_SAY_READY, 0, MC_STR(""));
     for (;;) {
         mc__wasm_channel_wait(c->channel, MC__WASM_TURN_CHILD);
@@ -120,27 +186,28 @@ static void serve(void *user)
     }
 }
 
-/* ---- initialization ---- */
+/* ---- the state that calls start from ---- */
 
-/* start was not run by instance_new; then _initialize, of reactors. */
+/*
+ * In a child of its own. The state before goes first: it is what calls start from when the state
+ * after tells what only one of them may see.
+ */
 static void initialize(void *user)
 {
     child *c = user;
-    const mc_wasm_module *m = c->start->m;
-    mcw_trap trap = MCW_TRAP_NONE;
-    mc_wasm_name name;
+    const mc__wasm_wasi *wasi = mc__wasm_host_wasi(c->host);
+    mcw_trap trap;
 
-    mc__wasm_host_attach(c->host, c->instance, false);
-    if (m->start != MC__WASM_NONE)
-        trap = mc__wasm_call_plain(c->instance, m->start);
-    if (trap == MCW_TRAP_NONE && mc_wasm_module_find_export(m, MC_STR("_initialize"), &name) &&
-        name.kind == MC_WASM_FUNCTION && strcmp(name.signature, "()->()") == 0)
-        trap = mc__wasm_call_plain(c->instance, name.index);
+    if (wasi->is_bound &&
+        !mc__wasm_snapshot_write(c->instance, true, c->snapshot, c->snapshot_room))
+        fail(c, "wasm: the module has a state that cannot be kept");
+    trap = run_initialization(c);
     if (trap != MCW_TRAP_NONE) {
-        say(c, MC__WASM_SAY_TRAP, trap, MC_STR(""));
+        say_trap(c, trap, true);
         _exit(1);
     }
-    if (!mc__wasm_snapshot_write(c->instance, c->snapshot, c->snapshot_room))
+    if (!wasi->call.is_used &&
+        !mc__wasm_snapshot_write(c->instance, false, c->snapshot, c->snapshot_room))
         fail(c, "wasm: initialization left a state that cannot be kept");
     say(c, MC__WASM_SAY_READY, 0, MC_STR(""));
     _exit(0);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Imported functions: arguments copied to the channel, the server's answer into the guest. */
-#include "metacore/runtime/wasm/wasm_channel_internal.h"
+/* Imported functions: arguments copied to the channel, the server's answer into the guest. Those
+ * that need no server are wasm_wasi.c's. */
 #include "metacore/runtime/wasm/wasm_process_internal.h"
+#include "metacore/runtime/wasm/wasm_wasi_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +20,7 @@ struct mc__wasm_host {
     mc__wasm_instance *instance;
     bool are_allowed;
     uint32_t alloc;
+    mc__wasm_wasi wasi;
     mcw_func *functions;
     import *imports;
     mc__wasm_extern *externs;
@@ -54,27 +57,33 @@ static void put_arguments(mc__wasm_host *host, const uint32_t *words, uint32_t p
     channel->len = (uint32_t)total;
 }
 
-bool mc__wasm_host_alloc(mc__wasm_host *host, uint32_t len, uint32_t *out)
+mcw_trap mc__wasm_host_alloc(mc__wasm_host *host, uint32_t len, uint32_t *out)
 {
     mcw_value values[1] = {{.i32 = len}};
+    mcw_trap trap;
 
-    if (host->alloc == UINT32_MAX ||
-        mc__wasm_call(host->instance, host->alloc, values) != MCW_TRAP_NONE ||
-        !is_inside(host->instance, values[0].i32, len))
-        return false;
+    if (host->alloc == UINT32_MAX)
+        return MCW_TRAP_HOST;
+    trap = mc__wasm_call(host->instance, host->alloc, values);
+    if (trap != MCW_TRAP_NONE)
+        return trap;
+    if (!is_inside(host->instance, values[0].i32, len))
+        return MCW_TRAP_MEMORY;
     *out = values[0].i32;
-    return true;
+    return MCW_TRAP_NONE;
 }
 
 /* The answer in the guest's memory, packed; 0 for none. */
 static uint64_t take_answer(mc__wasm_host *host)
 {
     uint32_t len = host->channel->len, at = 0;
+    mcw_trap trap;
 
     if (len == 0)
         return 0;
-    if (!mc__wasm_host_alloc(host, len, &at))
-        mc__wasm_trap(&host->instance->abi, MCW_TRAP_HOST);
+    trap = mc__wasm_host_alloc(host, len, &at);
+    if (trap != MCW_TRAP_NONE)
+        mc__wasm_trap(&host->instance->abi, trap);
     memcpy(host->instance->abi.base + at, host->channel->payload, len);
     return (uint64_t)at << 32 | len;
 }
@@ -86,8 +95,11 @@ static uint64_t call_server(import *self, const uint32_t *words, uint32_t pairs,
 
     if (!mc__wasm_store_has_stack(host->instance->store))
         mc__wasm_trap(&host->instance->abi, MCW_TRAP_STACK);
-    if (!host->are_allowed)
+    if (!host->are_allowed) {
+        (void)snprintf(host->wasi.call.why, sizeof(host->wasi.call.why), "%s",
+                       "a function of the host, before there is a call to make it for");
         mc__wasm_trap(&host->instance->abi, MCW_TRAP_HOST);
+    }
     put_arguments(host, words, pairs);
     channel->say = MC__WASM_SAY_HOST_CALL;
     channel->function = self->number;
@@ -135,16 +147,42 @@ static bool fits(const mc__wasm_functype *type, const mc__wasm_import_rule *rule
     return !rule->has_result || type->results[0] == MC__WASM_I64;
 }
 
+static mc_code another_type(const mc__wasm_import *wanted, mc_err *err)
+{
+    return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is of another type",
+                   MC_FMT(wanted->module), MC_FMT(wanted->name));
+}
+
+static mc_code bind_builtin(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_module *m,
+                            uint32_t number, const mc__wasm_builtin *builtin, mc_err *err)
+{
+    const mc__wasm_import *wanted = &m->imports[number];
+    mc_wasm_name name;
+
+    mc_wasm_module_get_import(m, number, &name);
+    if (strcmp(name.signature, builtin->signature) != 0)
+        return another_type(wanted, err);
+    host->wasi.is_bound = true;
+    host->functions[number] =
+        (mcw_func){builtin->code, (mcw_instance *)(void *)&host->wasi,
+                   mc__wasm_store_type(store, mc__wasm_function_type(m, wanted->index))};
+    host->externs[number].function = &host->functions[number];
+    return MC_OK;
+}
+
 static mc_code bind(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_module *m,
                     uint32_t number, const mc__wasm_import_rule *rules, size_t count, mc_err *err)
 {
     const mc__wasm_import *wanted = &m->imports[number];
+    const mc__wasm_builtin *builtin = mc__wasm_builtin_find(wanted->module, wanted->name);
     const mc__wasm_functype *type;
     void (*code)(void);
 
     if (wanted->kind != MC__WASM_KIND_FUNCTION)
         return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is no function",
                        MC_FMT(wanted->module), MC_FMT(wanted->name));
+    if (builtin)
+        return bind_builtin(host, store, m, number, builtin, err);
     type = mc__wasm_function_type(m, wanted->index);
     for (size_t i = 0; rules && i < count; i++) {
         const mc__wasm_import_rule *rule = &rules[i];
@@ -153,8 +191,7 @@ static mc_code bind(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_mo
             !mc_str_eq(wanted->name, mc_z(rule->name)))
             continue;
         if (!fits(type, rule) || rule->pairs < 1 || rule->pairs > MC_WASM_HOST_ARGS_MAX)
-            return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is of another type",
-                           MC_FMT(wanted->module), MC_FMT(wanted->name));
+            return another_type(wanted, err);
         code = rule->has_result ? gives[rule->pairs - 1] : takes[rule->pairs - 1];
         host->imports[number] = (import){host, (uint32_t)i};
         host->functions[number] = (mcw_func){code, (mcw_instance *)(void *)&host->imports[number],
@@ -182,6 +219,7 @@ mc_code mc__wasm_host_new(mc__wasm_store *store, const mc_wasm_module *m, int ru
     if (st.st_size > 0)
         table = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, rules, 0);
     host->channel = channel;
+    host->wasi.channel = channel;
     host->alloc = UINT32_MAX;
     host->functions = calloc(m->import_count + (size_t)1, sizeof(*host->functions));
     host->imports = calloc(m->import_count + (size_t)1, sizeof(*host->imports));
@@ -201,10 +239,16 @@ const mc__wasm_extern *mc__wasm_host_externs(const mc__wasm_host *host)
 void mc__wasm_host_attach(mc__wasm_host *host, mc__wasm_instance *instance, bool are_allowed)
 {
     host->instance = instance;
+    host->wasi.instance = instance;
     host->are_allowed = are_allowed;
 }
 
 void mc__wasm_host_set_alloc(mc__wasm_host *host, uint32_t function)
 {
     host->alloc = function;
+}
+
+mc__wasm_wasi *mc__wasm_host_wasi(mc__wasm_host *host)
+{
+    return &host->wasi;
 }

@@ -48,6 +48,12 @@ static mc_code index_exports(mc_wasm_guest *guest, mc_err *err)
     return rc;
 }
 
+static void look_at_imports(mc_wasm_guest *guest)
+{
+    for (uint32_t i = 0; i < guest->module->import_count; i++)
+        guest->wants_random |= mc_str_eq(guest->module->imports[i].name, MC_STR("random_get"));
+}
+
 static mc_code set_memory(mc_wasm_guest *guest, const mc_wasm_guest_options *options, mc_err *err)
 {
     uint32_t mb = options && options->memory_mb ? options->memory_mb : MC_WASM_MEMORY_MB_DEFAULT;
@@ -93,8 +99,10 @@ mc_code mc_wasm_guest_open(mc_wasm *self, mc_str bytes, const mc_wasm_guest_opti
     rc = keep_bytes(guest, bytes, err);
     if (rc == MC_OK)
         rc = mc_wasm_module_read(guest->bytes, &guest->module, err);
-    if (rc == MC_OK)
+    if (rc == MC_OK) {
+        look_at_imports(guest);
         rc = set_memory(guest, options, err);
+    }
     if (rc == MC_OK)
         rc = index_exports(guest, err);
     if (rc != MC_OK) {

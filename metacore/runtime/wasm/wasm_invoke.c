@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One call, from the server's side: what is asked, what the guest asks in between, what came out.
  */
+#include "metacore/base/random.h"
 #include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_pool_internal.h"
 
@@ -166,14 +167,16 @@ static mc_code take_output(invocation *v)
 
 static mc_code conclude(invocation *v, uint32_t say)
 {
+    char why[MC__WASM_TRAP_TEXT];
+
     switch (say) {
     case MC__WASM_SAY_DONE:
         return take_output(v);
     case MC__WASM_SAY_TRAP:
         if (v->host_rc != MC_OK)
             return v->host_rc; /* which ended it, and said why */
-        return mc_fail(v->err, MC_REJECTED, "wasm: call %.*s: %s", MC_FMT(v->call->function),
-                       mc__wasm_trap_name((mcw_trap)v->child->channel->function));
+        mc__wasm_trap_text(v->child->channel, why);
+        return mc_fail(v->err, MC_REJECTED, "wasm: call %.*s: %s", MC_FMT(v->call->function), why);
     case MC__WASM_SAY_BAD_RESULT:
         return mc_fail(v->err, MC_REJECTED, "wasm: %.*s returned invalid ptr/len",
                        MC_FMT(v->call->function));
@@ -189,6 +192,15 @@ static mc_code exchange(invocation *v, uint32_t function, uint32_t dialect)
 {
     mc__wasm_channel *channel = v->child->channel;
 
+    v->child->output_taken = 0;
+    channel->output_len = 0;
+    channel->output_is_cut = 0;
+    if (v->guest->wants_random) {
+        mc_code rc = mc_random_bytes(channel->seed, sizeof(channel->seed), v->err);
+
+        if (rc != MC_OK)
+            return rc;
+    }
     channel->say = MC__WASM_SAY_CALL;
     channel->function = function;
     channel->dialect = dialect;
@@ -207,6 +219,7 @@ static mc_code exchange(invocation *v, uint32_t function, uint32_t dialect)
         say = *(volatile uint32_t *)&channel->say; /* once: it may change */
         if (say != MC__WASM_SAY_HOST_CALL)
             return conclude(v, say);
+        mc__wasm_output_take(v->child, v->call, false);
         if (!answer_host_call(v))
             return broken(v, MC_UNAVAILABLE);
     }
@@ -247,6 +260,7 @@ mc_code mc_wasm_invoke(mc_wasm_guest *guest, const mc_wasm_call *call, mc_buf *o
     if (rc != MC_OK)
         return rc;
     rc = exchange(&v, function, dialect);
+    mc__wasm_output_take(v.child, call, true);
     count(&v, rc);
     mc__wasm_child_give(guest, v.child, v.is_alive);
     return rc;

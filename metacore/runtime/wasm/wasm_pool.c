@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children: taken for a call, given back, replaced, bounded in number. */
+#include "metacore/base/random.h"
 #include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_pool_internal.h"
 
@@ -50,7 +51,7 @@ static mc_code greet(mc__wasm_child *child, int64_t deadline_us, mc_err *err)
     mc__wasm_channel *channel = child->channel;
     mc_code rc = mc__wasm_channel_wait_until(channel, child->pidfd, deadline_us);
     uint32_t say = rc == MC_OK ? channel->say : 0, len = channel->len;
-    char why[160];
+    char why[MC__WASM_TRAP_TEXT];
 
     if (rc == MC_TIMEOUT)
         return mc_fail(err, MC_TIMEOUT, "wasm: a guest's process did not start in time");
@@ -58,9 +59,10 @@ static mc_code greet(mc__wasm_child *child, int64_t deadline_us, mc_err *err)
         return mc_fail(err, rc, "wasm: a guest's process died while it started");
     if (say == MC__WASM_SAY_READY)
         return MC_OK;
-    if (say == MC__WASM_SAY_TRAP)
-        return mc_fail(err, MC_REJECTED, "wasm: initialization: %s",
-                       mc__wasm_trap_name((mcw_trap)channel->function));
+    if (say == MC__WASM_SAY_TRAP) {
+        mc__wasm_trap_text(channel, why);
+        return mc_fail(err, MC_REJECTED, "wasm: %s", why);
+    }
     len = len < sizeof(why) ? len : (uint32_t)sizeof(why);
     memcpy(why, channel->payload, len);
     for (uint32_t i = 0; i < len; i++) {
@@ -89,9 +91,11 @@ mc_code mc__wasm_child_spawn(mc__wasm_generation *generation, mc__wasm_child_kin
     rc = mc__wasm_channel_new(&child->channel, &channel, err);
     if (rc == MC_OK) {
         child->channel->turn = MC__WASM_TURN_CHILD; /* to say that it is ready */
+        rc = mc_random_bytes(child->channel->seed, MC__WASM_SEED_BYTES, err);
+    }
+    if (rc == MC_OK)
         rc = mc__wasm_zygote_spawn(self->config.zygote, generation->id, kind, max_pages, channel,
                                    snapshot, self->rules, &child->pid, &child->pidfd, err);
-    }
     if (channel >= 0)
         (void)close(channel); /* mapped, and the child has its own */
     if (rc == MC_OK)

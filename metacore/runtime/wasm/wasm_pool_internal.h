@@ -31,6 +31,7 @@ typedef struct mc__wasm_child {
     uint32_t calls;
     mc_buf scratch; /* arguments of a host call, out of the child's reach */
     mc_buf answer;
+    uint32_t output_taken;       /* of the call's, and handed on */
     struct mc__wasm_child *next; /* idle: the one used before it */
 } mc__wasm_child;
 
@@ -41,6 +42,7 @@ struct mc_wasm_guest {
     mc_wasm_module *module;
     mc_map exports; /* name -> mc__wasm_export */
     uint32_t max_pages;
+    bool wants_random;            /* it imports random_get: each call brings a seed */
     _Atomic bool is_leaving;      /* its compilation is not worth ending */
     mc__wasm_generation *current; /* this and all below: guarded by wasm->mu */
     mc_wasm_guest_state state;
@@ -93,5 +95,15 @@ void mc__wasm_child_give(mc_wasm_guest *guest, mc__wasm_child *child, bool is_al
 /* Ends idle children: of one guest's generations, or (NULL) all. */
 void mc__wasm_children_drop(mc_wasm *self, const mc__wasm_generation *of);
 bool mc__wasm_child_is_dead(const mc__wasm_child *child);
+
+/* ---- wasm_output.c ---- */
+
+#define MC__WASM_TRAP_TEXT 160
+
+/* After SAY_TRAP: what ended the guest, in its words or ours; one line of UTF-8. */
+void mc__wasm_trap_text(const mc__wasm_channel *channel, char out[MC__WASM_TRAP_TEXT]);
+/* Hands on the lines that are there and were not yet; at the end also one without an end. Uses the
+ * child's scratch. */
+void mc__wasm_output_take(mc__wasm_child *child, const mc_wasm_call *call, bool is_end);
 
 #endif

@@ -45,6 +45,7 @@ _Noreturn void mc__wasm_child_main(const mc__wasm_child_start *start);
 /* ---- wasm_child_host.c: what the guest imports, as calls to the server ---- */
 
 struct mc__wasm_channel;
+struct mc__wasm_wasi;
 typedef struct mc__wasm_host mc__wasm_host;
 
 /* Binds every import of the module to a rule; MC_REJECTED names the one that has none. */
@@ -53,10 +54,12 @@ mc_code mc__wasm_host_new(mc__wasm_store *store, const mc_wasm_module *m, int ru
 const mc__wasm_extern *mc__wasm_host_externs(const mc__wasm_host *host);
 /* The instance whose calls these are, once it exists; calls before are_allowed trap. */
 void mc__wasm_host_attach(mc__wasm_host *host, mc__wasm_instance *instance, bool are_allowed);
+/* What the functions that ask no server know of the call. */
+struct mc__wasm_wasi *mc__wasm_host_wasi(mc__wasm_host *host);
 /* The guest's alloc, for the call that begins. */
 void mc__wasm_host_set_alloc(mc__wasm_host *host, uint32_t function);
-/* Room of len bytes in the guest's memory by its own alloc; false: it trapped or gave nonsense. */
-bool mc__wasm_host_alloc(mc__wasm_host *host, uint32_t len, uint32_t *out);
+/* Room of len bytes in the guest's memory by its own alloc. */
+mcw_trap mc__wasm_host_alloc(mc__wasm_host *host, uint32_t len, uint32_t *out);
 
 /* ---- wasm_child_sandbox.c ---- */
 

@@ -11,11 +11,17 @@
  * over shared memory on the caller's own CPU. What a call left in its instance is undone before
  * the next; a call over its deadline is ended by killing the child.
  *
- * Not here: what imported functions do (the host callback of a call), where modules come from.
- * Threads:  thread-safe once created, save that the zygote is started by a process of one thread.
- * Standard: guest ABI v1: exports memory, alloc(i32)->i32, functions (ptr,len)->ptr<<32|len, also
- *           as one packed i64, or ()->(). An empty input is (0,0), without a call of alloc; free is
- *           not called: the whole instance is forgotten.
+ * Functions that need nothing of the server are here: a subset of WASI preview 1 (streams that are
+ * written to become lines, nothing to read, no files, no arguments, clocks, random bytes, exit) and
+ * env.abort of AssemblyScript.
+ *
+ * Not here: what other imported functions do (the host callback of a call), where modules come
+ * from. Threads:  thread-safe once created, save that the zygote is started by a process of one
+ * thread. Standard: guest ABI v1: exports memory, alloc(i32)->i32, functions
+ * (ptr,len)->ptr<<32|len, also as one packed i64, or ()->(). An empty input is (0,0), without a
+ * call of alloc; free is not called: the whole instance is forgotten. First its start, and
+ * _initialize, or _start where there is none; after that once for all calls, unless it saw the time
+ * or chance or wrote a line: then before each.
  */
 
 #include "metacore/base/buf.h"
@@ -134,6 +140,12 @@ MC_API void mc_wasm_guest_get_state(mc_wasm_guest *guest, mc_wasm_guest_state *o
 MC_API void mc_wasm_guest_settle(mc_wasm_guest *guest);
 
 /**
+ * The type of an imported function that is provided here, as mc_wasm_name has signatures; NULL:
+ * there is none of that name, and only config.imports may have it.
+ */
+MC_API const char *mc_wasm_builtin_signature(mc_str module, mc_str name);
+
+/**
  * What an imported function does. args are borrowed for the call; what is written to out goes to
  * the guest (nothing: it gets 0). Called on the thread of mc_wasm_invoke, without locks.
  * A code other than MC_OK ends the guest's call with it.
@@ -148,6 +160,9 @@ typedef struct mc_wasm_call {
     int64_t timeout_ms;   /* 0: MC_WASM_TIMEOUT_MS_DEFAULT; at most MC_WASM_TIMEOUT_MS_MAX */
     mc_wasm_host_fn host; /* NULL: imported functions give 0 */
     void *host_user;
+    /* A line that it wrote to a stream, without its end; some of a call that failed, too. At most
+     * 64 KiB of a call are kept. NULL: nobody reads it. user: host_user. */
+    void (*on_line)(void *user, mc_str line);
 } mc_wasm_call;
 #define MC_WASM_CALL .struct_size = sizeof(mc_wasm_call)
 

@@ -13,14 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NEEDS_WABT()                                                                               \
-    do {                                                                                           \
-        if (!mc_wasm_test_has_wabt())                                                              \
-            MC_SKIP("wat2wasm is not installed");                                                  \
-        if (!mc_wasm_test_runtime())                                                               \
-            return;                                                                                \
-    } while (0)
-
 static const mc_str hello = MC_STR_INIT("hello, guest");
 
 /* ---- what a call is ---- */
@@ -33,7 +25,7 @@ MC_TEST("a call's input comes back from an echo, whatever its size")
     mc_buf out;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE(large.ptr);
     memset((char *)large.ptr, 'x', large.len);
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), "", &guest, &err), &err);
@@ -78,7 +70,7 @@ MC_TEST("every call starts from the same state: memory, globals, tables, segment
     mc_wasm_guest *guest = NULL;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
     for (int i = 0; i < 5; i++)
         mc_wasm_test_expect(guest, "count", MC_STR(""), MC_STR("22111abc20"));
@@ -105,7 +97,7 @@ MC_TEST("initialization runs once, and each call starts after it")
     mc_wasm_guest *guest = NULL;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
     mc_wasm_test_expect(guest, "get", MC_STR(""), MC_STR("abc5"));
     mc_wasm_test_expect(guest, "get", MC_STR(""), MC_STR("abc5"));
@@ -135,7 +127,7 @@ MC_TEST("both calling dialects are understood, and what is neither is refused")
     mc_wasm_guest *guest = NULL;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), fields, &guest, &err), &err);
     mc_wasm_test_expect(guest, "packed", hello, hello);
     mc_wasm_test_expect(guest, "plain", MC_STR(""), MC_STR(""));
@@ -190,7 +182,7 @@ MC_TEST("imported functions reach the caller, with copies of what they were give
     mc_buf out;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     mc_buf_init(&n.heard, 0);
     mc_buf_init(&out, 0);
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), asking, &guest, &err), &err);
@@ -218,6 +210,8 @@ MC_TEST("imported functions reach the caller, with copies of what they were give
     mc_buf_deinit(&out);
 }
 
+#define WASI(name, type) "(import \"wasi_snapshot_preview1\" \"" name "\" " type ")"
+
 static const struct {
     const char *name, *fields, *says;
 } refused[] = {
@@ -226,11 +220,26 @@ static const struct {
     {"an offered one of another type", "(import \"host\" \"ask\" (func (param i32) (result i64)))",
      "import host.ask is of another type"},
     {"a global", "(import \"host\" \"ask\" (global i32))", "import host.ask is no function"},
+    {"files", WASI("path_open", "(func (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32))"),
+     "import wasi_snapshot_preview1.path_open is not offered"},
+    {"sockets", WASI("sock_accept", "(func (param i32 i32 i32) (result i32))"),
+     "import wasi_snapshot_preview1.sock_accept is not offered"},
+    {"an older name of it",
+     "(import \"wasi_unstable\" \"fd_write\" (func (param i32 i32 i32 i32) (result i32)))",
+     "import wasi_unstable.fd_write is not offered"},
+    {"another type", WASI("fd_write", "(func (param i32 i32 i32) (result i32))"),
+     "import wasi_snapshot_preview1.fd_write is of another type"},
+    {"no function", WASI("proc_exit", "(global i32)"),
+     "import wasi_snapshot_preview1.proc_exit is no function"},
+    {"what else compilers want", "(import \"env\" \"seed\" (func (result f64)))",
+     "import env.seed is not offered"},
+    {"abort of another type", "(import \"env\" \"abort\" (func (param i32)))",
+     "import env.abort is of another type"},
 };
 
 MC_TEST("a guest that wants what is not offered is refused when it is loaded")
 {
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     for (size_t i = 0; i < MC_LEN(refused); i++) {
         mc_wasm_guest *guest = NULL;
         mc_err err;
@@ -324,7 +333,7 @@ MC_TEST("whatever a call does, the next one is as if nothing had been")
     mc_wasm_stats stats;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < MC_LEN(attacks); i++) {
@@ -376,7 +385,7 @@ MC_TEST("many threads with many hostile calls, each followed by a good one")
     storm storms[4];
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
     for (size_t i = 0; i < 4; i++) {
         storms[i] = (storm){guest, i + 1, calls / 4};
@@ -394,7 +403,7 @@ MC_TEST("children that are killed are replaced")
     mc_wasm_stats before, after;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
     mc_wasm_guest_settle(guest);
     mc_wasm_get_stats(wasm, &before);
@@ -427,7 +436,7 @@ MC_TEST("a pool that is busy makes others wait until their deadline, and no long
     pthread_t thread;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     config.zygote = mc_wasm_test_zygote();
     config.compiler = mc_wasm_test_compiler();
     MC_REQUIRE_OK(mc_wasm_new(&config, &wasm, &err), &err);
@@ -451,7 +460,7 @@ MC_TEST("more guests than children take turns, and a child is of one guest only"
     mc_wasm_stats before, after;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     mc_wasm_get_stats(wasm, &before);
     for (size_t i = 0; i < MC_LEN(guests); i++) {
         char fields[160];
@@ -502,7 +511,7 @@ MC_TEST("a child has no capabilities, no new ones, a filter, and nobody's name")
     mc_str status;
     mc_err err;
 
-    NEEDS_WABT();
+    NEEDS_RUNTIME();
     MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
     mc_wasm_test_expect(guest, "echo", hello, hello);
     MC_REQUIRE(wasm->idle != NULL);

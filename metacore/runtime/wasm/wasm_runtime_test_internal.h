@@ -7,6 +7,14 @@
 #include "metacore/runtime/wasm/wasm_runtime.h"
 #include "metacore/runtime/wasm/wasm_test_internal.h"
 
+#define NEEDS_RUNTIME()                                                                            \
+    do {                                                                                           \
+        if (!mc_wasm_test_has_wabt())                                                              \
+            MC_SKIP("wat2wasm is not installed");                                                  \
+        if (!mc_wasm_test_runtime())                                                               \
+            return;                                                                                \
+    } while (0)
+
 /* Started by the first that asks; NULL (and a failed expectation) when it cannot be. */
 mc_wasm *mc_wasm_test_runtime(void);
 mc_wasm_zygote *mc_wasm_test_zygote(void);

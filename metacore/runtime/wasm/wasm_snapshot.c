@@ -133,9 +133,10 @@ static uint64_t used_bytes(const uint8_t *base, uint64_t bytes)
     return n * sizeof(*words);
 }
 
-bool mc__wasm_snapshot_write(const mc__wasm_instance *self, uint8_t *to, uint64_t room)
+bool mc__wasm_snapshot_write(const mc__wasm_instance *self, bool is_before_init, uint8_t *to,
+                             uint64_t room)
 {
-    mc__wasm_snapshot_header header = {0};
+    mc__wasm_snapshot_header header = {.is_before_init = is_before_init};
     cursor c = {NULL, to + room};
 
     if (self->memory) {
@@ -165,6 +166,7 @@ struct mc__wasm_reset {
     uint8_t *image; /* the snapshot's memory, read only */
     uint64_t image_bytes;
     uint64_t memory_bytes;
+    bool is_before_init;
     mcw_value *globals;
     uint32_t *table_sizes;
     void ***tables; /* the entries of each */
@@ -301,6 +303,7 @@ mc_code mc__wasm_reset_new(mc__wasm_instance *instance, int snapshot, int pagema
     self->pagemap = pagemap;
     self->image_bytes = header.image_bytes;
     self->memory_bytes = header.memory_bytes;
+    self->is_before_init = header.is_before_init != 0;
     ok = header.image_bytes <= (uint64_t)st.st_size - PAGE &&
          take_state(self, &header, bytes, (uint64_t)st.st_size) && map_memory(self, snapshot);
     (void)munmap(bytes, (size_t)st.st_size); /* ours */
@@ -312,6 +315,11 @@ mc_code mc__wasm_reset_new(mc__wasm_instance *instance, int snapshot, int pagema
 fail:
     free(self); /* a child that fails here ends, and all else with it */
     return mc_fail(err, MC_INVALID, "wasm: snapshot cannot be used");
+}
+
+bool mc__wasm_reset_is_before_init(const mc__wasm_reset *self)
+{
+    return self->is_before_init;
 }
 
 /* ---- going back ---- */
