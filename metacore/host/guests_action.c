@@ -27,7 +27,8 @@ static mc_code run(mc__invocation *invocation, const mc_action_call *call, mc_bu
 {
     mc_ctx *ctx = invocation->ctx;
     mc_wasm_call wasm = {MC_WASM_CALL, .timeout_ms = invocation->guest->timeout_ms,
-                         .host = mc__guest_host, .host_user = invocation};
+                         .host = mc__guest_host, .host_user = invocation,
+                         .on_line = mc__guest_line};
     mc_buf input;
     mc_code rc;
 

@@ -24,8 +24,10 @@ const mc_wasm_host_import mc__guest_imports[8] = {
 
 /* ---- log, env_get ---- */
 
-static void write_line(mc__invocation *call, mc_str text)
+void mc__guest_line(void *user, mc_str text)
 {
+    mc__invocation *call = user;
+
     if (call->lines++ >= LINES_MAX)
         return;
     mc_log_info(
@@ -238,7 +240,7 @@ mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t c
         return mc_fail(err, MC_INTERNAL, "guest: import %u with %zu arguments", import, count);
     switch (import) {
     case MC__GUEST_LOG:
-        write_line(call, args[0]);
+        mc__guest_line(call, args[0]);
         return MC_OK;
     case MC__GUEST_ENV_GET:
         return get_setting(call, args[0], out, err);

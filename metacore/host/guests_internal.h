@@ -67,6 +67,9 @@ typedef struct mc__invocation {
 mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t count,
                        int64_t deadline_us, mc_buf *out, mc_err *err);
 
+/* A line that it logs, or writes to a stream; user is an mc__invocation. */
+void mc__guest_line(void *user, mc_str text);
+
 /* The envelope's end: what every answer to an addon says of itself. */
 void mc__guest_write_meta(const mc__invocation *call, int64_t began_us, bool has_time, mc_buf *out);
 

@@ -61,7 +61,7 @@ static bool is_offered(const mc_wasm_name *import)
             mc_str_eq(import->name, mc_z(mc__guest_imports[i].name)))
             return true;
     }
-    return false;
+    return mc_wasm_builtin_signature(import->module, import->name) != NULL;
 }
 
 static mc_code check_imports(const mc_wasm_module *module, const mc_manifest *manifest, mc_err *err)

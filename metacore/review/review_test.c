@@ -255,11 +255,14 @@ MC_TEST("a module has what the manifest says and the kernel needs")
 MC_TEST("a module imports what the kernel provides, and no more than is declared")
 {
     static const char strange[] = WASM "\1\4\1\x60\0\0\2\x09\1\3env\1f\0\0";
+    static const char odd[] = WASM "\1\4\1\x60\0\0\2\x0d\1\3env\5abort\0\0";
     static const char fetching[] = WASM "\1\4\1\x60\0\0\2\x1c\1\x0dmetacore_host\x0ahttp_fetch\0\0";
     mc_arena *arena = mc_arena_new(0);
 
     MC_EXPECT_HAS(told_of_guest(arena, "", mc_str_of(strange, sizeof(strange) - 1)),
                   "imports \"env\".\"f\", which no kernel provides");
+    MC_EXPECT_HAS(told_of_guest(arena, "", mc_str_of(odd, sizeof(odd) - 1)),
+                  "imports \"env\".\"abort\" as ()->(), which is (i32,i32,i32,i32)->()");
     MC_EXPECT_HAS(told_of_guest(arena, "", mc_str_of(fetching, sizeof(fetching) - 1)),
                   "imports http_fetch, and no capability http:fetch is declared");
     mc_arena_free(arena);

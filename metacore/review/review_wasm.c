@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module against what the manifest and the kernel expect of it. */
 #include "metacore/review/review_internal.h"
-#include "metacore/runtime/wasm/wasm.h"
+#include "metacore/runtime/wasm/wasm_runtime.h"
 
 #include <string.h>
 
@@ -11,13 +11,6 @@ static const char *const host_functions[] = {
     "log",        "env_get",    "http_fetch",    "event_emit",       "db_query",
     "db_exec",    "ctx_get",    "http_request",  "connector_get",    "data_mutate",
     "data_query", "data_batch", "sequence_next", "approval_request", "routing_resolve"};
-
-static const char *const wasi_functions[] = {
-    "args_get",   "args_sizes_get", "clock_time_get",      "environ_get",
-    "fd_close",   "fd_fdstat_get",  "fd_fdstat_set_flags", "environ_sizes_get",
-    "fd_read",    "fd_prestat_get", "fd_prestat_dir_name", "fd_seek",
-    "fd_write",   "poll_oneoff",    "proc_exit",           "random_get",
-    "sched_yield"};
 
 static bool is_among(mc_str name, const char *const *names, size_t count)
 {
@@ -67,21 +60,26 @@ static void check_declared(mc__reviewer *r, mc_str file, mc_str function)
 static void check_import(mc__reviewer *r, mc_str file, const mc_wasm_name *import)
 {
     bool is_host = mc_str_eq(import->module, MC_STR("metacore_host"));
-    bool is_wasi = mc_str_eq(import->module, MC_STR("wasi_snapshot_preview1"));
+    const char *builtin = mc_wasm_builtin_signature(import->module, import->name);
 
     if (import->kind != MC_WASM_FUNCTION)
         add(r, file, false,
             mc_str_printf(r->arena, "imports \"%.*s\".\"%.*s\", which is no function",
                           MC_FMT(import->module), MC_FMT(import->name)),
             "a guest brings its own memory, tables and globals");
-    else if ((is_host && is_among(import->name, host_functions, MC_LEN(host_functions))) ||
-             (is_wasi && is_among(import->name, wasi_functions, MC_LEN(wasi_functions))))
+    else if (builtin && strcmp(import->signature, builtin) != 0)
+        add(r, file, false,
+            mc_str_printf(r->arena, "imports \"%.*s\".\"%.*s\" as %s, which is %s",
+                          MC_FMT(import->module), MC_FMT(import->name), import->signature, builtin),
+            "declare it as its standard does");
+    else if (builtin || (is_host && is_among(import->name, host_functions, MC_LEN(host_functions))))
         check_declared(r, file, import->name);
     else
         add(r, file, false,
             mc_str_printf(r->arena, "imports \"%.*s\".\"%.*s\", which no kernel provides",
                           MC_FMT(import->module), MC_FMT(import->name)),
-            "metacore_host, and of wasi_snapshot_preview1 what needs no files and no sockets");
+            "metacore_host, env.abort, and of wasi_snapshot_preview1 what needs no files and no "
+            "sockets");
 }
 
 static void check_export(mc__reviewer *r, mc_str file, const mc_wasm_module *module, mc_str name,
