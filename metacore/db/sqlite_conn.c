@@ -195,12 +195,26 @@ mc_code mc__sqlite_begin(mc_db_conn *base, unsigned depth, mc_err *err)
     return run_level(conn, is_reader ? "BEGIN" : "BEGIN IMMEDIATE", "SAVEPOINT", depth, err);
 }
 
+/* Keys that are looked at late, by their table's word or the pragma's. */
+static bool has_open_references(mc__sqlite_conn *conn)
+{
+    int open = 0, ignored = 0;
+
+    return sqlite3_db_status(conn->db, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &ignored, 0) ==
+               SQLITE_OK &&
+           open != 0;
+}
+
 mc_code mc__sqlite_commit(mc_db_conn *base, unsigned depth, mc_err *err)
 {
     mc__sqlite_conn *conn = (mc__sqlite_conn *)base;
     mc_err why;
-    mc_code rc = run_level(conn, "COMMIT", "RELEASE", depth, &why);
+    mc_code rc;
 
+    /* SQLite would look at the group's commit, and refuse that: the end of a job is its commit. */
+    if (depth == 1 && conn->is_grouped && has_open_references(conn))
+        return mc_fail(err, MC_INVALID, "db: FOREIGN KEY constraint failed");
+    rc = run_level(conn, "COMMIT", "RELEASE", depth, &why);
     if (rc == MC_OK)
         return MC_OK;
     if (depth > 0 || rc == MC_INTERRUPTED || rc == MC_UNAVAILABLE)

@@ -37,6 +37,7 @@ typedef struct mc__sqlite_conn {
     uint64_t uses;
     int64_t budget_us;
     int64_t budget_end_us;         /* monotonic; 0: no budget */
+    bool is_grouped;               /* what is released at depth 1 is a job among others */
     bool is_broken;                /* a rollback failed: not to be used again */
     bool is_reader;                /* and counted as one */
     mc__sqlite_counters *counters; /* the driver's */

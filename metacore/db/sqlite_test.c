@@ -331,6 +331,79 @@ MC_TEST("a full queue refuses, and closing finishes what it took")
     mc_mutex_deinit(&gate);
 }
 
+/* ---- foreign keys that are looked at late ---- */
+
+static mc_code run_script(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    return mc_db_exec_script(conn, *(const mc_str *)user, err);
+}
+
+static void keep_code(mc_db_job *job, mc_code rc)
+{
+    atomic_store((atomic_int *)job->user, (int)rc);
+}
+
+typedef struct late_job {
+    mc_db_job job;
+    mc_ctx ctx;
+    mc_str sql;
+    atomic_int rc;
+} late_job;
+
+static mc_code run_late(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    return run_script(conn, ctx, &mc_container_of(user, late_job, rc)->sql, err);
+}
+
+MC_TEST("a reference that is still open at a job's end fails that job, and none of its group")
+{
+    static const struct {
+        const char *sql;
+        mc_code rc;
+    } rows[] = {
+        {"INSERT INTO p VALUES (1)", MC_OK},
+        {"INSERT INTO late VALUES (7)", MC_INVALID},
+        {"INSERT INTO p VALUES (2); INSERT INTO late VALUES (2)", MC_OK},
+        {"INSERT INTO late VALUES (3); INSERT INTO p VALUES (3)", MC_OK},
+        {"PRAGMA defer_foreign_keys = ON; INSERT INTO soon VALUES (8)", MC_INVALID},
+        {"INSERT INTO soon VALUES (9)", MC_INVALID},
+        {"DELETE FROM p WHERE id = 3", MC_INVALID},
+        {"INSERT INTO soon VALUES (1)", MC_OK},
+    };
+    mc_str made = MC_STR("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE late (p INTEGER "
+                         "REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED); CREATE TABLE soon (p "
+                         "INTEGER REFERENCES p (id)); CREATE VIEW t AS SELECT p FROM late UNION "
+                         "ALL SELECT p FROM soon");
+    mc_str nothing = MC_STR("SELECT 1");
+    late_job jobs[MC_LEN(rows)];
+    mc_db *db = open_new(NULL);
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    int64_t n = 0;
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, run_script, &made, &err), &err);
+    for (size_t i = 0; i < MC_LEN(rows); i++) {
+        jobs[i] = (late_job){.sql = mc_z(rows[i].sql)};
+        jobs[i].job = (mc_db_job){.ctx = &jobs[i].ctx,
+                                  .fn = run_late,
+                                  .user = &jobs[i].rc,
+                                  .done = keep_code,
+                                  .next = i + 1 < MC_LEN(rows) ? &jobs[i + 1].job : NULL};
+    }
+    mc_db_submit_all(db, &jobs[0].job);
+    MC_EXPECT_OK(mc_db_write(db, &ctx, run_script, &nothing, &err), &err); /* after them */
+    for (size_t i = 0; i < MC_LEN(rows); i++) {
+        MC_CASE(rows[i].sql);
+        MC_EXPECT_EQ(atomic_load(&jobs[i].rc), rows[i].rc);
+    }
+    MC_EXPECT_OK(mc_db_read(db, &ctx, count_all, &n, &err), &err);
+    MC_EXPECT_EQ(n, 3);
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
 static mc_code vacuum(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     (void)ctx;

@@ -177,7 +177,9 @@ static void do_group(mc__sqlite *self, mc_db_job *jobs)
     mc_code rc = mc_db_begin(conn, &err);
 
     if (rc == MC_OK) {
+        self->writer->is_grouped = true;
         run_group(self, jobs);
+        self->writer->is_grouped = false;
         ran_us = monotonic_us();
         rc = mc_db_commit(conn, &err);
     }
