@@ -124,6 +124,7 @@ static mc_code install(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out,
     if (rc != MC_OK)
         return rc;
     options.org_id = org.id;
+    options.sees_everybody = true;
     options.out_report = is_set(in, "dry_run") ? &report : NULL;
     rc = mc_host_install_path(app->host, ctx, path, &options, &installation, err);
     if (rc == MC_OK && options.out_report)

@@ -26,6 +26,7 @@ MC_BEGIN_DECLS
 typedef struct mc_host_install_options {
     mc_uuid org_id;
     bool ignore_requires; /* what it requires need not be there */
+    bool sees_everybody;  /* the operator's: a rehearsal tells of other organizations' rows, too */
     mc_str *out_report;   /* not NULL: only rehearsed (mc_installer_rehearse); out stays as it is */
 } mc_host_install_options;
 

@@ -68,7 +68,8 @@ mc_code mc_host_install(mc_host *self, mc_ctx *ctx, const mc_install_source *sou
         rc = mc_installer_install(self->installer, ctx,
                                   &(mc_install_run){.plan = plan,
                                                     .org_id = options->org_id,
-                                                    .ignore_requires = options->ignore_requires},
+                                                    .ignore_requires = options->ignore_requires,
+                                                    .sees_everybody = options->sees_everybody},
                                   out, options->out_report, err);
     if (rc == MC_OK && guest && !options->out_report) {
         mc_err later; /* it is installed: its first call loads it again */

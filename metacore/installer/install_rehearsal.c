@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define OTHERS_MAX 100 /* organizations whose schemas are told one by one */
+
 /* ---- what there is in a schema: tables, columns and indexes, each a line that says it ---- */
 
 typedef enum kind { TABLES, COLUMNS, INDEXES, KINDS } kind;
@@ -71,7 +73,8 @@ static mc_code load_lines(mc_ctx *ctx, mc_str sql, mc_str prefix, lines *out, mc
     return rc;
 }
 
-static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, int64_t *out, mc_err *err)
+static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, const mc__pass *pass,
+                          int64_t *out, mc_err *err)
 {
     mc_str physical = mc_str_printf(ctx->arena, "%.*s%.*s", MC_FMT(prefix), MC_FMT(table));
     mc_db_rows rows;
@@ -83,6 +86,8 @@ static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, int64_t *out
     mc_buf_sql_ident(&sql, physical);
     rc = mc_buf_check(&sql, "rehearsal", err);
     if (rc == MC_OK)
+        rc = mc__pass_arm(pass, ctx, err);
+    if (rc == MC_OK)
         rc = mc_db_query(ctx->conn, mc_buf_get(&sql), NULL, 0, &rows, err);
     if (rc != MC_OK)
         return rc;
@@ -90,7 +95,8 @@ static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, int64_t *out
     return mc_db_rows_finish(&rows, err);
 }
 
-static mc_code take_snapshot(mc_ctx *ctx, mc_str prefix, snapshot *out, mc_err *err)
+static mc_code take_snapshot(mc_ctx *ctx, mc_str schema, const mc__pass *pass, snapshot *out,
+                             mc_err *err)
 {
     static const mc_str queries[KINDS] = {
         [TABLES] = MC_STR_INIT("SELECT substr(name, length($1) + 1), '' FROM sqlite_master WHERE "
@@ -104,7 +110,8 @@ static mc_code take_snapshot(mc_ctx *ctx, mc_str prefix, snapshot *out, mc_err *
                                 "'index' AND substr(tbl_name, 1, length($1)) = $1 AND name NOT "
                                 "LIKE 'sqlite_autoindex%'"),
     };
-    mc_code rc = MC_OK;
+    mc_str prefix = mc_str_printf(ctx->arena, "%.*s.", MC_FMT(schema));
+    mc_code rc = schema.ptr && prefix.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "rehearsal");
 
     *out = (snapshot){0};
     for (int i = 0; i < KINDS && rc == MC_OK; i++)
@@ -116,64 +123,9 @@ static mc_code take_snapshot(mc_ctx *ctx, mc_str prefix, snapshot *out, mc_err *
         return mc_fail(err, MC_NO_MEMORY, "rehearsal");
     for (size_t i = 0; i < out->of[TABLES].count && rc == MC_OK; i++) {
         out->counts[i].table = out->of[TABLES].items[i].name;
-        rc = count_rows(ctx, prefix, out->counts[i].table, &out->counts[i].rows, err);
+        rc = count_rows(ctx, prefix, out->counts[i].table, pass, &out->counts[i].rows, err);
     }
     return rc;
-}
-
-/* ---- which rows its statements touched ---- */
-
-mc_code mc__changes_total(mc_ctx *ctx, int64_t *out, mc_err *err)
-{
-    mc_db_rows rows;
-    mc_code rc = mc_db_query(ctx->conn, MC_STR("SELECT total_changes()"), NULL, 0, &rows, err);
-
-    if (rc != MC_OK)
-        return rc;
-    *out = mc_db_rows_next(&rows) ? mc_db_col_int(&rows, 0) : 0;
-    return mc_db_rows_finish(&rows, err);
-}
-
-/* The table that a statement of ours writes: the name after its verb. */
-static mc_str table_of(mc_str statement, mc_str schema, mc_arena *arena)
-{
-    static const char *const verbs[] = {"INSERT INTO ", "UPDATE ", "DELETE FROM "};
-
-    for (size_t i = 0; i < MC_LEN(verbs); i++) {
-        mc_str mark = mc_str_printf(arena, "%s\"%.*s.", verbs[i], MC_FMT(schema));
-        size_t at = mc_str_find(statement, mark);
-
-        if (mark.len && at < statement.len)
-            return mc_str_slice(statement, at + mark.len,
-                                mc_str_find_char(statement, at + mark.len, '"'));
-    }
-    return MC_STR("");
-}
-
-void mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str statement,
-                      int64_t rows)
-{
-    mc_str table = table_of(statement, schema, arena);
-
-    if (table.len == 0 || rows <= 0)
-        return;
-    for (size_t i = 0; i < self->count; i++) {
-        if (mc_str_eq(self->items[i].table, table)) {
-            self->items[i].rows += rows;
-            return;
-        }
-    }
-    if (self->count < MC_LEN(self->items))
-        self->items[self->count++] = (mc__change){mc_str_copy(arena, table), rows};
-}
-
-static int64_t changed_in(const mc__changes *changes, mc_str table)
-{
-    for (size_t i = 0; i < changes->count; i++) {
-        if (mc_str_eq(changes->items[i].table, table))
-            return changes->items[i].rows;
-    }
-    return 0;
 }
 
 /* ---- the report ---- */
@@ -239,7 +191,7 @@ static int64_t rows_in(const snapshot *s, mc_str table)
 }
 
 /* Tables whose rows are others than they were. */
-static void write_data(mc_buf *out, const snapshot *before, const snapshot *after,
+static void write_data(mc_buf *out, mc_str schema, const snapshot *before, const snapshot *after,
                        const mc__changes *changes)
 {
     bool is_first = true;
@@ -248,7 +200,7 @@ static void write_data(mc_buf *out, const snapshot *before, const snapshot *afte
     for (size_t i = 0; i < after->of[TABLES].count; i++) {
         mc_str table = after->counts[i].table;
         int64_t was = rows_in(before, table), is = after->counts[i].rows;
-        int64_t changed = changed_in(changes, table);
+        int64_t changed = mc__changes_of(changes, schema, table);
 
         if (was == is && changed == 0)
             continue;
@@ -321,11 +273,21 @@ static mc_code read_declared(mc_arena *arena, const mc_manifest *m, declared *ou
 
 /* ---- the whole ---- */
 
+/* One schema that it changes: the organization's, then those of others. */
+typedef struct place {
+    mc_uuid org_id;
+    mc_str schema;
+    snapshot before, after;
+} place;
+
 typedef struct rehearsal {
     const mc_install_run *run;
     mc__addon now; /* before it */
     mc_manifest *old;
-    snapshot before, after;
+    place *places;
+    size_t place_count;
+    size_t other_count; /* of which only some are looked at */
+    mc__pass pass;
     mc__changes changes;
     mc_installation out;
 } rehearsal;
@@ -344,9 +306,45 @@ static void write_version(mc_buf *out, const char *name, mc_str version, mc_str 
     mc_buf_char(out, '}');
 }
 
-static mc_code write_report(mc_ctx *ctx, const rehearsal *r, mc_str *out_report, mc_err *err)
+static void write_schema(mc_buf *out, const place *p)
 {
     static const char *const kinds[KINDS] = {"tables", "columns", "indexes"};
+
+    mc_buf_lit(out, "\"schema\":{");
+    for (int i = 0; i < KINDS; i++) {
+        if (i > 0)
+            mc_buf_char(out, ',');
+        write_diff(out, kinds[i], &p->before.of[i], &p->after.of[i]);
+    }
+    mc_buf_char(out, '}');
+}
+
+/* Their rows are their own affair, but for the operator. */
+static void write_others(mc_buf *out, const rehearsal *r)
+{
+    mc_buf_lit(out, ",\"others\":[");
+    for (size_t i = 1; i < r->place_count; i++) {
+        const place *p = &r->places[i];
+
+        mc_buf_str(out, i > 1 ? MC_STR(",{") : MC_STR("{"));
+        if (r->run->sees_everybody) {
+            mc_buf_lit(out, "\"organization_id\":\"");
+            mc_uuid_write(out, p->org_id);
+            mc_buf_lit(out, "\",");
+        }
+        write_schema(out, p);
+        if (r->run->sees_everybody) {
+            mc_buf_char(out, ',');
+            write_data(out, p->schema, &p->before, &p->after, &r->changes);
+        }
+        mc_buf_char(out, '}');
+    }
+    mc_buf_printf(out, "],\"others_total\":%zu", r->other_count);
+}
+
+static mc_code write_report(mc_ctx *ctx, const rehearsal *r, mc_str *out_report, mc_err *err)
+{
+    const place *own = &r->places[0];
     const mc_manifest *m = r->run->plan->manifest;
     declared was, is;
     mc_buf out;
@@ -363,20 +361,18 @@ static mc_code write_report(mc_ctx *ctx, const rehearsal *r, mc_str *out_report,
     write_version(&out, "from", r->now.version, r->now.digest);
     mc_buf_char(&out, ',');
     write_version(&out, "to", m->version, mc_z(r->run->plan->digest));
-    mc_buf_lit(&out, ",\"schema\":{");
-    for (int i = 0; i < KINDS; i++) {
-        if (i > 0)
-            mc_buf_char(&out, ',');
-        write_diff(&out, kinds[i], &r->before.of[i], &r->after.of[i]);
-    }
-    mc_buf_lit(&out, "},");
-    write_data(&out, &r->before, &r->after, &r->changes);
+    mc_buf_char(&out, ',');
+    write_schema(&out, own);
+    mc_buf_char(&out, ',');
+    write_data(&out, own->schema, &own->before, &own->after, &r->changes);
     mc_buf_char(&out, ',');
     write_diff(&out, "capabilities", &was.capabilities, &is.capabilities);
     mc_buf_char(&out, ',');
     write_diff(&out, "models", &was.models, &is.models);
     mc_buf_char(&out, ',');
     write_diff(&out, "routes", &was.routes, &is.routes);
+    if (r->place_count > 1)
+        write_others(&out, r);
     if (r->out.warning.len) {
         mc_buf_lit(&out, ",\"warning\":");
         mc_json_write_str(&out, r->out.warning);
@@ -399,23 +395,48 @@ static mc_code load_old(mc_installer *self, mc_ctx *ctx, rehearsal *r, mc_err *e
     return rc == MC_OK ? mc_manifest_parse(text, &r->old, err) : rc;
 }
 
+static mc_code find_places(mc_ctx *ctx, rehearsal *r, mc_err *err)
+{
+    const mc_install_plan *plan = r->run->plan;
+    mc_str key = plan->manifest->key;
+    mc_uuid *others = NULL;
+    size_t count = 0;
+    mc_code rc = mc__is_per_tenant(plan)
+                     ? mc__load_others(ctx, plan, r->run->org_id, &others, &count, err)
+                     : MC_OK;
+
+    if (rc != MC_OK)
+        return rc;
+    r->other_count = count;
+    count = count < OTHERS_MAX ? count : OTHERS_MAX;
+    r->places = mc_arena_array(ctx->arena, place, count + 1);
+    if (!r->places)
+        return mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    r->place_count = count + 1;
+    r->places[0].org_id = r->run->org_id;
+    r->places[0].schema = mc__is_per_tenant(plan)
+                              ? mc_tenant_schema_name(ctx->arena, key, r->run->org_id)
+                              : mc_schema_name(ctx->arena, key);
+    for (size_t i = 0; i < count; i++) {
+        r->places[i + 1].org_id = others[i];
+        r->places[i + 1].schema = mc_tenant_schema_name(ctx->arena, key, others[i]);
+    }
+    return MC_OK;
+}
+
 static mc_code rehearse(mc_installer *self, mc_ctx *ctx, rehearsal *r, mc_str *out_report,
                         mc_err *err)
 {
-    const mc_manifest *m = r->run->plan->manifest;
-    bool is_own = mc_str_eq(m->tenant_isolation, MC_STR("schema-per-tenant"));
-    mc_str schema = is_own ? mc_tenant_schema_name(ctx->arena, m->key, r->run->org_id)
-                           : mc_schema_name(ctx->arena, m->key);
-    mc_str prefix = mc_str_printf(ctx->arena, "%.*s.", MC_FMT(schema));
-    mc_code rc = schema.ptr && prefix.ptr ? load_old(self, ctx, r, err)
-                                          : mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    mc_code rc = load_old(self, ctx, r, err);
 
     if (rc == MC_OK)
-        rc = take_snapshot(ctx, prefix, &r->before, err);
+        rc = find_places(ctx, r, err);
+    for (size_t i = 0; i < r->place_count && rc == MC_OK; i++)
+        rc = take_snapshot(ctx, r->places[i].schema, &r->pass, &r->places[i].before, err);
     if (rc == MC_OK)
-        rc = mc__installer_run(self, ctx, r->run, &r->changes, &r->out, err);
-    if (rc == MC_OK)
-        rc = take_snapshot(ctx, prefix, &r->after, err);
+        rc = mc__installer_run(self, ctx, r->run, &r->pass, &r->out, err);
+    for (size_t i = 0; i < r->place_count && rc == MC_OK; i++)
+        rc = take_snapshot(ctx, r->places[i].schema, &r->pass, &r->places[i].after, err);
     return rc == MC_OK ? write_report(ctx, r, out_report, err) : rc;
 }
 
@@ -430,10 +451,12 @@ mc_code mc_installer_rehearse(mc_installer *self, mc_ctx *ctx, const mc_install_
     if (mc_db_conn_dialect(ctx->conn) != MC_DB_SQLITE)
         return mc_fail(err, MC_NOT_PROVIDED, "rehearsals are not provided on PostgreSQL");
     r->run = run;
+    mc__pass_begin(&r->pass, self->config.rehearse_max_ms);
+    r->pass.changes = &r->changes;
     rc = mc_db_begin(ctx->conn, err);
     if (rc != MC_OK)
         return rc;
-    rc = rehearse(self, ctx, r, out_report, err);
+    rc = mc__pass_end(&r->pass, ctx, rehearse(self, ctx, r, out_report, err), err);
     mc_db_rollback(ctx->conn); /* with all that it would have told after its commit */
     mc_manifest_free(r->old);
     return rc;

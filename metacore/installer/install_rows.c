@@ -240,6 +240,7 @@ mc_code mc__upgrade_others(mc_installer *self, mc_ctx *ctx, const mc_install_pla
 
         if (mc_uuid_eq(row->organization_id, org_id))
             continue;
+        mc__step(self, "other");
         rc = update_row(self, ctx, plan, row, false, err);
         if (rc == MC_OK)
             rc = mc__serve_after_commit(self, ctx,

@@ -74,8 +74,10 @@ mc_code mc_installer_rotate(mc_installer *self, mc_ctx *ctx, mc_str addon_key, m
         return mc_fail(err, rc, "rotate: no installation for %.*s", MC_FMT(addon_key));
     if (rc == MC_OK)
         rc = mc__secret_new(self, ctx->arena, &fresh, err);
+    mc__step(self, "secret");
     if (rc == MC_OK)
         rc = store_rotated(ctx, &row, &fresh, err);
+    mc__step(self, "told");
     if (rc != MC_OK)
         return rc;
     *out = row;

@@ -313,8 +313,10 @@ static mc_code change(mc_installer *self, mc_ctx *ctx, const mc_manifest *manife
     if (ctx->field_error_count > 0)
         return mc_fail(err, MC_REJECTED, "invalid settings");
     rc = write_all(self, ctx, manifest->settings, kept, changes, &settings, err);
+    mc__step(self, "settings");
     if (rc == MC_OK)
         rc = store(ctx, row, settings, err);
+    mc__step(self, "told");
     if (rc == MC_OK)
         row->settings = settings;
     return rc;

@@ -26,8 +26,10 @@ static mc_code change_status(mc_installer *self, mc_ctx *ctx, mc_addon_event eve
     if (mc_str_eq(row->status, is_enabled ? MC_STR("enabled") : MC_STR("disabled")))
         return MC_OK;
     rc = mc__addon_load(ctx, row->addon_key, &addon, err);
+    mc__step(self, "status");
     if (rc == MC_OK)
         rc = set_status(ctx, row, is_enabled, err);
+    mc__step(self, "told");
     if (rc != MC_OK)
         return rc;
     return mc__serve_after_commit(self, ctx,
@@ -140,15 +142,19 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install
         rc = mc__check_dependents(ctx, target, false, &warning, err);
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, addon_key, &addon, err);
+    mc__step(self, "row");
     if (rc == MC_OK)
         rc = delete_row(ctx, &row, err);
     if (rc == MC_OK)
         rc = count_left(ctx, addon_key, &left, err);
     is_gone = drop && left == 0;
+    mc__step(self, "data");
     if (rc == MC_OK && drop)
         rc = drop_data(ctx, addon_key, org_id, left == 0, err);
+    mc__step(self, "manifest");
     if (rc == MC_OK && is_gone)
         rc = mc__addon_forget(ctx, addon_key, err);
+    mc__step(self, "told");
     if (rc == MC_OK)
         rc = mc__serve_after_commit(
             self, ctx,

@@ -11,7 +11,7 @@ typedef struct lookup {
     mc_ctx *ctx;
     const mc_install_plan *plan;
     mc_str schema;
-    mc__changes *changes; /* NULL: nobody counts */
+    mc__pass *pass;
 } lookup;
 
 static bool has_column(void *user, mc_str table, mc_str column)
@@ -95,16 +95,20 @@ static mc_code run_statement(lookup *l, mc_str statement, mc_err *err)
 {
     mc_ctx *ctx = l->ctx;
     int64_t before = 0, after = 0;
-    mc_code rc = l->changes ? mc__changes_total(ctx, &before, err) : MC_OK;
+    mc__changes *changes = l->pass->changes;
+    mc_code rc = mc__pass_arm(l->pass, ctx, err);
 
+    mc__step(l->self, "statement");
+    if (rc == MC_OK && changes)
+        rc = mc__changes_total(ctx, &before, err);
     if (rc == MC_OK)
         rc = mc_db_exec_script(ctx->conn, statement, err);
-    if (rc != MC_OK || !l->changes)
+    if (rc != MC_OK || !changes)
         return rc;
     rc = mc__changes_total(ctx, &after, err);
-    if (rc == MC_OK)
-        mc__changes_note(l->changes, ctx->arena, l->schema, statement, after - before);
-    return rc;
+    return rc == MC_OK
+               ? mc__changes_note(changes, ctx->arena, l->schema, statement, after - before, err)
+               : rc;
 }
 
 static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
@@ -151,24 +155,31 @@ static mc_code apply_once(lookup *l, const mc_bundle_file *file, mc_err *err)
 }
 
 static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                              mc_str schema, mc__changes *changes, mc_err *err)
+                              mc_str schema, mc__pass *pass, mc_err *err)
 {
-    lookup l = {self, ctx, plan, schema, changes};
+    lookup l = {self, ctx, plan, schema, pass};
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
         rc = apply_once(&l, plan->migrations[i], err);
-    for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++)
-        rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
+    for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++) {
+        mc__step(self, "table");
+        rc = mc__pass_arm(pass, ctx, err);
+        if (rc == MC_OK)
+            rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
+    }
     return rc;
 }
 
 /* ---- tenants ---- */
 
-/* The other organizations whose tables are of another manifest than plan's, in ctx's arena: its
- * models will serve them, too. */
-static mc_code load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_uuid **out,
-                           size_t *out_count, mc_err *err)
+bool mc__is_per_tenant(const mc_install_plan *plan)
+{
+    return mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant"));
+}
+
+mc_code mc__load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_uuid **out,
+                        size_t *out_count, mc_err *err)
 {
     mc_db_value args[] = {mc_db_text(plan->manifest->key), mc_db_text(mc_z(plan->digest)),
                           mc_db_uuid(org_id)};
@@ -199,27 +210,27 @@ static mc_code load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org
 }
 
 static mc_code install_tenants(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                               mc_uuid org_id, mc__changes *changes, mc_err *err)
+                               mc_uuid org_id, mc__pass *pass, mc_err *err)
 {
     mc_str key = plan->manifest->key;
     mc_uuid *others = NULL;
     size_t count = 0;
-    mc_code rc = load_others(ctx, plan, org_id, &others, &count, err);
+    mc_code rc = mc__load_others(ctx, plan, org_id, &others, &count, err);
 
     if (rc == MC_OK)
-        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id),
-                            changes, err);
+        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id), pass,
+                            err);
     for (size_t i = 0; i < count && rc == MC_OK; i++)
         rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, others[i]),
-                            NULL, err);
+                            pass, err);
     return rc;
 }
 
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_uuid org_id, mc__changes *changes, mc_err *err)
+                           mc_uuid org_id, mc__pass *pass, mc_err *err)
 {
-    if (mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant")))
-        return install_tenants(self, ctx, plan, org_id, changes, err);
-    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), changes,
+    if (mc__is_per_tenant(plan))
+        return install_tenants(self, ctx, plan, org_id, pass, err);
+    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), pass,
                           err);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define KEY_BYTES_MAX (16 + 256)
+#define RUN_MAX_MS 120000
+#define REHEARSE_MAX_MS 10000
 
 mc_code mc_installer_new(const mc_installer_config *config, mc_installer **out, mc_err *err)
 {
@@ -17,6 +19,10 @@ mc_code mc_installer_new(const mc_installer_config *config, mc_installer **out, 
     if (!self)
         return mc_fail(err, MC_NO_MEMORY, "installer");
     self->config = *config;
+    if (self->config.run_max_ms == 0)
+        self->config.run_max_ms = RUN_MAX_MS;
+    if (self->config.rehearse_max_ms == 0)
+        self->config.rehearse_max_ms = REHEARSE_MAX_MS;
     (void)pthread_rwlock_init(&self->lock, NULL); /* fails only without memory on other systems */
     *out = self;
     return MC_OK;
@@ -90,6 +96,12 @@ void mc__disable(mc_installer *self, mc_uuid org_id, mc_str addon_key)
     (void)pthread_rwlock_wrlock(&self->lock);
     free(mc_map_remove(&self->enabled, enabled_key(org_id, addon_key, room)));
     (void)pthread_rwlock_unlock(&self->lock);
+}
+
+void mc__step(const mc_installer *self, const char *step)
+{
+    if (self->config.on_step)
+        self->config.on_step(self->config.on_step_user, step);
 }
 
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err)
@@ -264,8 +276,7 @@ static mc_code is_settled(mc_ctx *ctx, const mc_install_run *run, const mc__addo
 }
 
 static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                       const mc__addon *now, mc__changes *changes, mc_installation *out,
-                       mc_err *err)
+                       const mc__addon *now, mc__pass *pass, mc_installation *out, mc_err *err)
 {
     const mc_install_plan *plan = run->plan;
     bool is_other = !mc_str_eq(now->digest, mc_z(plan->digest));
@@ -274,12 +285,16 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
     mc_str warning;
     mc_code rc = mc__check_requires(ctx, plan, run->org_id, run->ignore_requires, &warning, err);
 
+    mc__step(self, "tables");
     if (rc == MC_OK)
-        rc = mc__install_tables(self, ctx, plan, run->org_id, changes, err);
+        rc = mc__install_tables(self, ctx, plan, run->org_id, pass, err);
+    mc__step(self, "manifest");
     if (rc == MC_OK)
         rc = mc__addon_keep(ctx, plan, err);
+    mc__step(self, "row");
     if (rc == MC_OK)
         rc = mc__install_row(self, ctx, run, out, &was, err);
+    mc__step(self, "told");
     if (rc != MC_OK)
         return rc;
     out->warning = warning;
@@ -304,7 +319,7 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
 }
 
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                          mc__changes *changes, mc_installation *out, mc_err *err)
+                          mc__pass *pass, mc_installation *out, mc_err *err)
 {
     bool is_done = false;
     mc__addon now;
@@ -319,13 +334,16 @@ mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run 
     rc = mc__addon_check(self, ctx, run->plan, run->org_id, &now, err);
     if (rc == MC_OK)
         rc = check_models(self, run->plan->manifest, err);
-    return rc == MC_OK ? install(self, ctx, run, &now, changes, out, err) : rc;
+    return rc == MC_OK ? install(self, ctx, run, &now, pass, out, err) : rc;
 }
 
 mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
                          mc_installation *out, mc_err *err)
 {
-    return mc__installer_run(self, ctx, run, NULL, out, err);
+    mc__pass pass;
+
+    mc__pass_begin(&pass, self->config.run_max_ms);
+    return mc__pass_end(&pass, ctx, mc__installer_run(self, ctx, run, &pass, out, err), err);
 }
 
 typedef struct install_call {

@@ -76,6 +76,11 @@ typedef struct mc_installer_config {
     /** Optional. After the commit, on the writer's thread: brief, no database. */
     void (*after_change)(void *user, const mc_addon_change *change);
     void *change_user;
+    int64_t run_max_ms;      /* of an installation, which holds the writer; 0: 120000 */
+    int64_t rehearse_max_ms; /* of a rehearsal, which does, too; 0: 10000 */
+    /** Optional. Before each step within a transaction: brief, no database. */
+    void (*on_step)(void *user, const char *step);
+    void *on_step_user;
 } mc_installer_config;
 #define MC_INSTALLER_CONFIG .struct_size = sizeof(mc_installer_config)
 
@@ -133,6 +138,7 @@ typedef struct mc_install_run {
     const mc_install_plan *plan; /* required */
     mc_uuid org_id;
     bool ignore_requires; /* addons that the manifest requires need not be there */
+    bool sees_everybody;  /* a rehearsal tells of other organizations' rows, too */
     bool only_missing;    /* who has these very contents, or gave the addon up, is left as he is,
                              and who disabled it gets it disabled */
 } mc_install_run;
@@ -142,7 +148,8 @@ typedef struct mc_install_run {
  *
  * out     in ctx's arena; without a key when it was left as it is (only_missing)
  * Errors  CONFLICT: a model is another addon's; an applied migration changed; a lower version;
- *         an addon that it requires is missing. FORBIDDEN, INVALID: a migration. The store's.
+ *         an addon that it requires is missing. FORBIDDEN, INVALID: a migration. REJECTED: it is
+ *         not done within config.run_max_ms. The store's.
  */
 MC_API MC_MUST_USE mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx,
                                             const mc_install_run *run, mc_installation *out,
@@ -154,8 +161,10 @@ MC_API MC_MUST_USE mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx,
  *
  * out_report  JSON in ctx's arena: {addon_key, from, to, schema: {tables, columns, indexes}, data:
  *             [{table, rows_before, rows_after, rows_changed}], capabilities, models, routes}, each
- *             difference being {added, removed, changed}
- * Errors      what running refuses.
+ *             difference being {added, removed, changed}; and of an addon with a schema per tenant
+ *             that others have, too, others (a hundred of others_total): [{schema, and for who
+ *             sees_everybody organization_id and data}]
+ * Errors      what running refuses, within config.rehearse_max_ms.
  */
 MC_API MC_MUST_USE mc_code mc_installer_rehearse(mc_installer *self, mc_ctx *ctx,
                                                  const mc_install_run *run, mc_str *out_report,

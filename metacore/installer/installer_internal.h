@@ -35,23 +35,41 @@ mc_code mc__plan_archive(mc_install_plan *plan, const mc_install_source *source,
 mc_code mc__check_signature(const mc_installer *self, const mc_install_plan *plan,
                             const mc_install_source *source, mc_err *err);
 
-/* install_rehearsal.c: rows that migrations touched, by table. */
+/* install_changes.c: rows that migrations touched, by schema and table. */
 typedef struct mc__change {
-    mc_str table;
+    mc_str schema, table;
     int64_t rows;
 } mc__change;
 typedef struct mc__changes {
-    mc__change items[256];
-    size_t count;
+    mc__change *items; /* in an arena */
+    size_t count, room;
 } mc__changes;
 mc_code mc__changes_total(mc_ctx *ctx, int64_t *out, mc_err *err); /* since the connection began */
-void mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str statement,
-                      int64_t rows);
+/* Errors: NO_MEMORY. */
+mc_code mc__changes_note(mc__changes *self, mc_arena *arena, mc_str schema, mc_str statement,
+                         int64_t rows, mc_err *err);
+int64_t mc__changes_of(const mc__changes *self, mc_str schema, mc_str table);
 
-/* install_tables.c: migrations and tables, in ctx->conn's transaction; changes: NULL but in a
- * rehearsal. */
+/* What one run has on its way: until when it may hold the writer, and who counts. */
+typedef struct mc__pass {
+    int64_t end_us; /* monotonic */
+    int64_t max_ms;
+    mc__changes *changes; /* NULL but in a rehearsal */
+} mc__pass;
+void mc__pass_begin(mc__pass *self, int64_t max_ms);
+/* Before a statement that may take long: it ends with MC_INTERRUPTED when the pass is over. */
+mc_code mc__pass_arm(const mc__pass *self, mc_ctx *ctx, mc_err *err);
+/* Nothing is bounded any more; rc and err say what a pass that was too long is called. */
+mc_code mc__pass_end(const mc__pass *self, mc_ctx *ctx, mc_code rc, mc_err *err);
+
+/* install_tables.c: migrations and tables, in ctx->conn's transaction. */
 mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                           mc_uuid org_id, mc__changes *changes, mc_err *err);
+                           mc_uuid org_id, mc__pass *pass, mc_err *err);
+/* The other organizations whose tables are of another manifest than plan's, in ctx's arena: its
+ * models will serve them, too. */
+mc_code mc__load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id, mc_uuid **out,
+                        size_t *out_count, mc_err *err);
+bool mc__is_per_tenant(const mc_install_plan *plan);
 /* install_rows.c: the organization's row. What it was: nothing, disabled or enabled. */
 typedef enum mc__was { WAS_ABSENT, WAS_DISABLED, WAS_ENABLED } mc__was;
 mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
@@ -104,8 +122,9 @@ mc_code mc__drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
 
 /* installer.c */
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
-                          mc__changes *changes, mc_installation *out, mc_err *err);
+                          mc__pass *pass, mc_installation *out, mc_err *err);
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err);
+void mc__step(const mc_installer *self, const char *step);
 mc_code mc__enable(mc_installer *self, mc_uuid org_id, mc_str addon_key, mc_err *err);
 void mc__disable(mc_installer *self, mc_uuid org_id, mc_str addon_key);
 
