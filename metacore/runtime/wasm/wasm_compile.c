@@ -40,6 +40,22 @@ static bool identify(mc__wasm_tool *tool, const char *path)
     return ok;
 }
 
+/* In the folders of PATH, as a shell would look; relative ones are nobody's to trust. */
+static bool find_in_path(mc__wasm_tool *tool, const char *name)
+{
+    const char *path = getenv("PATH");
+    mc_str rest = mc_z(path ? path : "/usr/bin:/bin"), folder;
+    char whole[MC__WASM_PATH_MAX];
+
+    while (mc_str_split(&rest, ':', &folder)) {
+        if (mc_str_starts_with(folder, MC_STR("/")) &&
+            snprintf(whole, sizeof(whole), "%.*s/%s", MC_FMT(folder), name) < (int)sizeof(whole) &&
+            identify(tool, whole))
+            return true;
+    }
+    return false;
+}
+
 static void find_tool(mc__wasm_tool *tool, const char *wanted, const char *first,
                       const char *second)
 {
@@ -48,8 +64,8 @@ static void find_tool(mc__wasm_tool *tool, const char *wanted, const char *first
             (void)identify(tool, wanted); /* a wrong path leaves the tier without compiler */
         return;
     }
-    if (!identify(tool, first) && second)
-        (void)identify(tool, second);
+    if (!find_in_path(tool, first) && second)
+        (void)find_in_path(tool, second);
 }
 
 bool mc_wasm_compiler_has(const mc_wasm_compiler *self, mc_wasm_tier tier)
@@ -90,9 +106,9 @@ mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_comp
     snprintf(self->cache_dir, sizeof(self->cache_dir), "%s", config->cache_dir);
     snprintf(self->optimize, sizeof(self->optimize), "%s",
              config->optimize ? config->optimize : "-O2");
-    find_tool(&self->tools[MC_WASM_TIER_FULL], config->gcc, "/usr/bin/gcc", "/usr/bin/cc");
+    find_tool(&self->tools[MC_WASM_TIER_FULL], config->gcc, "gcc", "cc");
     self->tools[MC_WASM_TIER_QUICK] = self->tools[MC_WASM_TIER_FULL];
-    find_tool(&self->tools[MC_WASM_TIER_INSTANT], config->tcc, "/usr/bin/tcc", NULL);
+    find_tool(&self->tools[MC_WASM_TIER_INSTANT], config->tcc, "tcc", NULL);
     self->cache = -1;
     rc = mc__wasm_cache_open(self, err);
     if (rc != MC_OK) {

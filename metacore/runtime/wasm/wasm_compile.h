@@ -41,8 +41,8 @@ typedef enum mc_wasm_stage {
 typedef struct mc_wasm_compiler_config {
     uint32_t struct_size;
     const char *cache_dir; /* required; made with mode 0700 when it is not there */
-    const char *gcc;       /* NULL: /usr/bin/gcc, then /usr/bin/cc; "": none */
-    const char *tcc;       /* NULL: /usr/bin/tcc; "": none */
+    const char *gcc;       /* NULL: gcc, then cc, where PATH says; "": none */
+    const char *tcc;       /* NULL: tcc, likewise; "": none */
     const char *optimize;  /* of gcc in the full tier; NULL: "-O2" */
     uint32_t uid;          /* to compile as when we are root; 0: 65534 */
     int64_t timeout_ms;    /* of a whole module; 0: 600000 */
