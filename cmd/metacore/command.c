@@ -124,6 +124,16 @@ static void print_cell(mc_str text, size_t width)
         putchar(' ');
 }
 
+/* "guest.text" is the member text of the member guest, under the heading guest. */
+static mc_str cell_of(const command *self, const mc_json *row, const char *key)
+{
+    mc_str rest = mc_z(key), name;
+
+    while (mc_str_split(&rest, '.', &name))
+        row = mc_json_find(row, name);
+    return cell(self->arena, row);
+}
+
 int command_print_rows(const command *self, mc_str json, const char *const *keys)
 {
     const mc_json *rows;
@@ -139,17 +149,16 @@ int command_print_rows(const command *self, mc_str json, const char *const *keys
         return EXIT_DONE;
     for (size_t i = 0; i <= rows->as.array.count; i++) {
         for (const char *const *key = keys; *key; key++) {
-            size_t width = strlen(*key);
-            mc_str text = mc_z(*key);
+            mc_str text = mc_str_slice(mc_z(*key), 0, strcspn(*key, "."));
+            size_t width = text.len;
 
             for (size_t r = 0; r < rows->as.array.count; r++) {
-                size_t len =
-                    cell(self->arena, mc_json_find(rows->as.array.items[r], mc_z(*key))).len;
+                size_t len = cell_of(self, rows->as.array.items[r], *key).len;
 
                 width = len > width ? len : width;
             }
             if (i > 0)
-                text = cell(self->arena, mc_json_find(rows->as.array.items[i - 1], mc_z(*key)));
+                text = cell_of(self, rows->as.array.items[i - 1], *key);
             print_cell(text, width < CELL_MAX ? width : CELL_MAX);
         }
         putchar('\n');

@@ -25,6 +25,10 @@ typedef struct command {
     int argc; /* all of them, for who reads the settings again */
     char **argv;
     mc_wasm_zygote *zygote; /* NULL: it could not be started */
+    /* Told the app that runs an admin command in this process, and NULL before it goes; NULL:
+     * nobody is. */
+    void (*on_app)(void *user, mc_app *app);
+    void *on_app_user;
 } command;
 
 /** "--name VALUE" or "--name=VALUE" among the arguments; NULL when it is not there. */

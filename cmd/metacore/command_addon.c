@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "addon.h"
 
+#include "addon_progress.h"
 #include "remote.h"
 
 #include "metacore/base/json.h"
@@ -98,6 +99,7 @@ static int install(const command *self)
 {
     const char *path = addon_arg(self, 0);
     char *whole = realpath(path, NULL); /* the server may stand in another folder */
+    command watched = *self;
     const mc_json *row;
     mc_str result;
     mc_err err;
@@ -107,7 +109,10 @@ static int install(const command *self)
         (void)mc_fail_errno(&err, MC_INVALID, errno, "addon: %s", path);
         return command_fail(&err);
     }
-    rc = ask(self, "install", "path", whole, MC_STR(""), &result, &row, &err);
+    watched.on_app_user = command_option(self, "server") ? NULL : addon_progress_start(self);
+    watched.on_app = watched.on_app_user ? addon_progress_on_app : NULL;
+    rc = ask(&watched, "install", "path", whole, MC_STR(""), &result, &row, &err);
+    addon_progress_end(watched.on_app_user);
     free(whole);
     if (rc != MC_OK)
         return command_fail(&err);
@@ -159,8 +164,8 @@ static int settings(const command *self)
 
 static int list(const command *self)
 {
-    static const char *const columns[] = {"addon_key",       "version",      "status",
-                                          "organization_id", "installed_at", NULL};
+    static const char *const columns[] = {"addon_key",    "version",    "status", "organization_id",
+                                          "installed_at", "guest.text", NULL};
     const mc_json *rows;
     mc_str result;
     mc_err err;
@@ -241,8 +246,9 @@ static const addon_action actions[] = {
      "enabled there: --ignore-requires insists, and is only warned. --dry-run runs all of it,\n"
      "says what would change, and takes it back.",
      org_options, install_switches, 1, 1},
-    {"list", list, "list [--org O]", "Which organization has which addon.", org_options,
-     addon_no_names, 0, 0},
+    {"list", list, "list [--org O]",
+     "Which organization has which addon, and what a running server runs its code with.",
+     org_options, addon_no_names, 0, 0},
     {"enable", enable, "enable KEY --org O [--ignore-requires]",
      "Serves the addon to the organization again; not without those that it requires, unless\n"
      "you insist.",

@@ -137,10 +137,14 @@ static mc_code run_here(const command *self, mc_str request, mc_str *out, mc_err
     rc = mc_app_new(&config, &app, err);
     if (rc != MC_OK)
         return rc;
+    if (self->on_app)
+        self->on_app(self->on_app_user, app);
     mc_buf_init_arena(&result, self->arena, 0);
     rc = mc_admin_run(app, &ctx, parsed, &result, err);
     if (rc == MC_OK)
         *out = mc_buf_get(&result);
+    if (self->on_app)
+        self->on_app(self->on_app_user, NULL);
     mc_app_free(app);
     return rc;
 }

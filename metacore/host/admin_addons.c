@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's commands on addons. */
 #include "metacore/host/admin_internal.h"
+#include "metacore/host/guests_internal.h"
 
 typedef struct addon_call {
     mc_app *app;
@@ -150,9 +151,15 @@ static mc_code list(mc_app *app, mc_ctx *ctx, const mc_json *in, mc_buf *out, mc
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             mc_buf_char(out, ',');
-        mc_installation_write(out, &items[i]);
+        mc__host_write_installation(app, ctx->arena, out, &items[i]);
     }
     mc_buf_char(out, ']');
+    return MC_OK;
+}
+
+static mc_code compiling(mc_app *app, mc_buf *out)
+{
+    mc__guests_write_work(app->guests, (mc_uuid){{0}}, out);
     return MC_OK;
 }
 
@@ -165,6 +172,8 @@ mc_code mc__admin_addon(mc_app *app, mc_ctx *ctx, mc_str name, const mc_json *in
         return install(app, ctx, in, out, err);
     if (mc_str_eq(name, MC_STR("addon.list")))
         return list(app, ctx, in, out, err);
+    if (mc_str_eq(name, MC_STR("addon.compiling")))
+        return compiling(app, out);
     for (size_t i = 0; i < MC_LEN(changes); i++) {
         if (!mc_str_eq(name, mc_z(changes[i].name)))
             continue;

@@ -350,6 +350,7 @@ void mc_app_free(mc_app *app)
     if (!app)
         return;
     mc_app_stop(app, 0);
+    mc__guests_stop(app->guests);
     mc_outbox_stop(app->outbox);
     mc_eventlog_stop(app->eventlog);
     mc_server_free(app->operator_server); /* it reads all the others */
@@ -505,6 +506,8 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
         rc = mc_webhooks_start(app->webhooks, err);
     if (rc == MC_OK)
         rc = mc_push_start(app->push, err);
+    if (rc == MC_OK)
+        rc = mc__guests_start(app->guests, err);
     if (rc == MC_OK)
         rc = mc_server_start(app->server, err);
     app->is_started = rc == MC_OK;

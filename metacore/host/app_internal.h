@@ -106,12 +106,17 @@ void mc__app_marketplace_free(mc_app *app);
 typedef struct mc__guest mc__guest;
 mc_code mc__guests_new(mc_app *app, mc__guests **out, mc_err *err);
 void mc__guests_free(mc__guests *self);
-/* Loads what is installed. What cannot be loaded is logged, and tried again when it is called. */
-mc_code mc__guests_start(mc__guests *self, mc_ctx *ctx, mc_err *err);
-/* Before an installation: the guest of bundle, to keep after it (*out NULL: it has none), with a
- * ref. Compiles, so it blocks. Errors: why its module is refused. */
-mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, mc_str digest,
-                           mc__guest **out, mc_err *err);
+/* Loads what is installed, in the background. What cannot be loaded is logged, and tried again when
+ * it is called. */
+mc_code mc__guests_start(mc__guests *self, mc_err *err);
+/* Loads nothing more; compilations end soon. Before the database is closed. */
+void mc__guests_stop(mc__guests *self);
+/* Before an installation for org_id: the guest of bundle, to keep after it (*out NULL: it has
+ * none), with a ref. Compiles, so it blocks. Errors: why its module is refused. */
+mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, const mc_install_plan *plan,
+                           mc_uuid org_id, mc__guest **out, mc_err *err);
+/* Whether its module is one that can be loaded, as far as that is known without compiling it. */
+mc_code mc__guests_check(const mc_bundle *bundle, mc_err *err);
 mc_code mc__guests_keep(mc__guests *self, mc__guest *guest, mc_err *err);
 void mc__guests_unref(mc__guests *self, mc__guest *guest);
 /* On the writer's thread: forgets what is no longer installed. */

@@ -42,6 +42,7 @@ mc_code mc__guests_new(mc_app *app, mc__guests **out, mc_err *err)
         return mc_fail(err, MC_NO_MEMORY, "guests");
     self->app = app;
     mc_mutex_init(&self->mu);
+    mc_cond_init(&self->changed);
     if (app->config.zygote)
         rc = build(self, err);
     if (rc != MC_OK) {
@@ -60,13 +61,19 @@ void mc__guests_free(mc__guests *self)
 
     if (!self)
         return;
+    mc__guests_stop(self);
     mc__guests_sweep(self);
+    while (mc_map_next(&self->loads, &pos, &key, &guest))
+        free(guest);
+    mc_map_deinit(&self->loads);
+    pos = 0;
     while (mc_map_next(&self->loaded, &pos, &key, &guest))
         mc__guest_free(guest);
     mc_map_deinit(&self->loaded);
     mc_wasm_free(self->runtime);
     mc_wasm_compiler_free(self->compiler);
     mc_http_client_free(self->client);
+    mc_cond_deinit(&self->changed);
     mc_mutex_deinit(&self->mu);
     free(self);
 }
@@ -100,7 +107,7 @@ void mc__guests_sweep(mc__guests *self)
     }
 }
 
-static mc__guest *find(mc__guests *self, mc_str digest)
+mc__guest *mc__guests_find(mc__guests *self, mc_str digest)
 {
     mc__guest *guest;
 
@@ -140,73 +147,34 @@ void mc__guests_after_change(mc__guests *self, const mc_addon_change *change)
         self->gone = guest;
     }
     mc_mutex_unlock(&self->mu);
+    mc__guests_forget_load(self, change->old_digest);
 }
 
 /* ---- loading ---- */
 
-mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, mc_str digest,
-                           mc__guest **out, mc_err *err)
+mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, const mc_install_plan *plan,
+                           mc_uuid org_id, mc__guest **out, mc_err *err)
 {
-    mc__guest *known;
+    mc__guest_load *load = NULL;
+    mc_code rc;
 
     mc__guests_sweep(self);
-    known = find(self, digest);
-    if (!known)
-        return mc__guest_load(self, bundle, digest, out, err);
-    *out = known;
-    return MC_OK;
-}
-
-typedef struct kept {
-    mc_installer *installer;
-    mc_str addon_key;
-    mc_install_source source;
-    mc_bundle *bundle;
-} kept;
-
-static mc_code load_kept(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
-{
-    kept *k = user;
-
-    (void)conn; /* in ctx */
-    return mc_installer_load_bundle(k->installer, ctx, k->addon_key, &k->source, &k->bundle, err);
+    rc = mc__guests_begin(self, mc_install_plan_digest(plan), mc_install_plan_manifest(plan)->key,
+                          org_id, &load, out, err);
+    if (rc != MC_OK || !load)
+        return rc;
+    rc = mc__guest_load_bundle(self, bundle, load, out, err);
+    mc__guests_end(self, load, rc, err);
+    return rc;
 }
 
 /* What is installed was checked when it was: that it cannot be loaded now is not the caller's. */
-static mc_code not_loaded(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc_err *err)
+static mc_code not_loaded(mc_ctx *ctx, mc_err *err)
 {
-    mc_log_error(self->app->config.log, "guest.not_loaded", MC_KV_STR("addon", addon_key),
-                 MC_KV_ERR("error", err));
     ctx->failure_code = MC_STR("guest_not_loaded");
     if (err->code == MC_INVALID || err->code == MC_REJECTED || err->code == MC_TOO_LARGE)
         err->code = MC_INTERNAL;
     return err->code;
-}
-
-static mc_code load_installed(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc_str digest,
-                              mc__guest **out, mc_err *err)
-{
-    kept k = {.installer = mc_host_installer(self->app->host), .addon_key = addon_key};
-    mc_ctx reading = *ctx; /* with an arena of its own: a request's holds less */
-    mc__guest *guest = NULL;
-    mc_code rc;
-
-    reading.arena = mc_arena_new(MC_BUNDLE_PACKED_MAX + 65536);
-    if (!reading.arena)
-        return mc_fail(err, MC_NO_MEMORY, "guest");
-    rc = mc_db_read(self->app->db, &reading, load_kept, &k, err);
-    if (rc == MC_OK)
-        rc = mc__guest_load(self, k.bundle, digest, &guest, err);
-    if (rc == MC_OK && guest)
-        rc = mc__guests_keep(self, guest, err);
-    mc_bundle_free(k.bundle);
-    mc_arena_free(reading.arena);
-    if (rc != MC_OK) {
-        mc__guests_unref(self, guest);
-        return not_loaded(self, ctx, addon_key, err);
-    }
-    *out = guest;
-    return MC_OK;
 }
 
 mc_code mc__guests_take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__guest **out,
@@ -218,69 +186,113 @@ mc_code mc__guests_take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__gue
 
     if (rc != MC_OK)
         return rc;
-    *out = find(self, digest);
-    return *out ? MC_OK : load_installed(self, ctx, addon_key, digest, out, err);
+    *out = mc__guests_find(self, digest);
+    if (*out)
+        return MC_OK;
+    rc = mc__guests_await(self, ctx, digest, addon_key, out, err);
+    return rc == MC_OK || rc == MC_UNAVAILABLE ? rc : not_loaded(ctx, err);
 }
 
-/* ---- at start ---- */
+/* ---- in the background ---- */
 
-typedef struct installed {
-    mc_str addon_key, digest;
-    struct installed *next;
-} installed;
-
-static bool is_guest(mc_str manifest)
+static mc_code scan(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
-    mc_manifest *parsed = NULL;
-    mc_err unreadable; /* told when its models were not served either */
-    bool is =
-        mc_manifest_parse(manifest, &parsed, &unreadable) == MC_OK && mc__guest_is_declared(parsed);
-
-    mc_manifest_free(parsed);
-    return is;
-}
-
-static mc_code read_installed(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
-{
-    installed **out = user;
+    mc__guests *self = user;
     mc_db_rows rows;
-    mc_code rc = mc_db_query(conn,
-                             MC_STR("SELECT addon_key, digest, manifest FROM metacore_addons ORDER "
-                                    "BY addon_key"),
-                             NULL, 0, &rows, err);
+    mc_code rc = mc_db_query(
+        conn, MC_STR("SELECT addon_key, digest, manifest FROM metacore_addons ORDER BY addon_key"),
+        NULL, 0, &rows, err);
 
+    (void)ctx; /* in conn */
     if (rc != MC_OK)
         return rc;
     while (mc_db_rows_next(&rows)) {
-        installed *one;
-
-        if (!is_guest(mc_db_col_text(&rows, 2)))
-            continue;
-        one = mc_arena_object(ctx->arena, installed);
-        if (!one) {
-            MC_IGNORE(mc_db_rows_finish(&rows, err)); /* memory is the failure to tell */
-            return mc_fail(err, MC_NO_MEMORY, "guests");
-        }
-        one->addon_key = mc_str_copy(ctx->arena, mc_db_col_text(&rows, 0));
-        one->digest = mc_str_copy(ctx->arena, mc_db_col_text(&rows, 1));
-        one->next = *out;
-        *out = one;
+        if (mc__guest_is_declared_in(mc_db_col_text(&rows, 2)))
+            mc__guests_enqueue(self, mc_db_col_text(&rows, 1), mc_db_col_text(&rows, 0));
     }
     return mc_db_rows_finish(&rows, err);
 }
 
-mc_code mc__guests_start(mc__guests *self, mc_ctx *ctx, mc_err *err)
+static void scan_installed(mc__guests *self)
 {
-    installed *all = NULL;
-    mc_code rc = self->runtime ? mc_db_read(self->app->db, ctx, read_installed, &all, err) : MC_OK;
+    mc_ctx ctx;
+    mc_err err;
+    mc_code rc = mc__app_ctx_init(self->app, &ctx, &err);
 
-    for (; all && rc == MC_OK; all = all->next) {
-        mc__guest *guest = find(self, all->digest);
-        mc_err logged; /* one addon that fails keeps no server from starting */
+    if (rc == MC_OK)
+        rc = mc_db_read(self->app->db, &ctx, scan, self, &err);
+    if (rc != MC_OK) /* calls ask for their guests all the same */
+        mc_log_error(self->app->config.log, "guests.not_scanned", MC_KV_ERR("error", &err));
+    mc__app_ctx_deinit(&ctx);
+}
 
-        if (guest ||
-            load_installed(self, ctx, all->addon_key, all->digest, &guest, &logged) == MC_OK)
-            mc__guests_unref(self, guest);
+static void load_one(mc__guests *self, mc__guest_load *load)
+{
+    mc__guest *guest = NULL;
+    mc_ctx ctx = {.arena = NULL};
+    mc_err err;
+    mc_code rc = mc__app_ctx_init(self->app, &ctx, &err);
+
+    if (rc != MC_OK)
+        mc__guests_end(self, load, rc, &err);
+    else if (mc__guests_load_installed(self, &ctx, load, &guest, &err) == MC_OK)
+        mc__guests_unref(self, guest);
+    mc__app_ctx_deinit(&ctx);
+}
+
+static void *load_all(void *user)
+{
+    mc__guests *self = user;
+    bool is_scanner;
+
+    mc_mutex_lock(&self->mu);
+    is_scanner = !self->is_scanned;
+    self->is_scanned = true;
+    if (is_scanner) {
+        mc_mutex_unlock(&self->mu);
+        scan_installed(self);
+        mc_mutex_lock(&self->mu);
     }
-    return rc;
+    while (!self->is_ending) {
+        mc__guest_load *load = self->queue;
+
+        if (!load) {
+            mc_cond_wait(&self->changed, &self->mu);
+            continue;
+        }
+        self->queue = load->next;
+        load->state = MC__GUEST_AT_WORK;
+        mc_mutex_unlock(&self->mu);
+        load_one(self, load);
+        mc_mutex_lock(&self->mu);
+    }
+    mc_mutex_unlock(&self->mu);
+    return NULL;
+}
+
+mc_code mc__guests_start(mc__guests *self, mc_err *err)
+{
+    if (!self->runtime)
+        return MC_OK;
+    while (self->loader_count < MC__GUEST_LOADERS) {
+        if (pthread_create(&self->loaders[self->loader_count], NULL, load_all, self) != 0)
+            return mc_fail(err, MC_NO_MEMORY, "guests: thread");
+        self->loader_count++;
+    }
+    return MC_OK;
+}
+
+void mc__guests_stop(mc__guests *self)
+{
+    if (!self)
+        return;
+    mc_mutex_lock(&self->mu);
+    self->is_ending = true;
+    mc_cond_broadcast(&self->changed);
+    mc_mutex_unlock(&self->mu);
+    if (self->compiler)
+        mc_wasm_compiler_stop(self->compiler);
+    for (unsigned i = 0; i < self->loader_count; i++)
+        (void)pthread_join(self->loaders[i], NULL); /* ours, and joined once */
+    self->loader_count = 0;
 }

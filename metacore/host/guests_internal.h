@@ -7,8 +7,9 @@
  *
  * A guest is what one bundle's backend became, whoever installed it; whom a call is for, its
  * settings and its rights are the call's. Guests are loaded before their installation is written
- * (one that is refused is refused then) and at start; one that is missing all the same, because
- * another process installed it, is loaded by its first call.
+ * (one that is refused is refused then); those that are installed already, in the background once
+ * the server has started, sooner those that are called. A call waits for its guest a little, and is
+ * then asked to come again.
  *
  * Without a zygote (mc_app_config) modules are validated and kept, and calling them is refused.
  * Threads:  thread-safe.
@@ -31,14 +32,44 @@ struct mc__guest {
     struct mc__guest *next_gone; /* guarded by mc__guests.mu */
 };
 
+#define MC__GUEST_LOADERS 2
+#define MC__GUEST_KEY_MAX 64
+
+typedef enum mc__guest_load_state {
+    MC__GUEST_QUEUED,
+    MC__GUEST_AT_WORK, /* a thread loads it; no other does */
+    MC__GUEST_FAILED
+} mc__guest_load_state;
+
+/* A guest that is not loaded yet, or why it is not; one for each bundle. Its id fields are set
+ * once; the others are guarded by mc__guests.mu. */
+typedef struct mc__guest_load {
+    char digest[MC_SHA256_HEX + 1];
+    char addon_key[MC__GUEST_KEY_MAX + 1];
+    mc_uuid org_id; /* who installs it; nil: it is installed */
+    mc__guest_load_state state;
+    mc__guest *guest;            /* one ref, once its module is read */
+    mc_err why;                  /* it failed */
+    int64_t since_us;            /* when it came to its state; monotonic */
+    struct mc__guest_load *next; /* in the queue */
+} mc__guest_load;
+
 struct mc__guests {
     mc_app *app;
     mc_wasm_compiler *compiler; /* these three: NULL without a zygote */
     mc_wasm *runtime;
     mc_http_client *client;
     mc_mutex mu;
-    mc_map loaded;   /* guarded by mu: digest to guest, one ref each */
-    mc__guest *gone; /* guarded by mu: no longer installed; freed by the next who may wait */
+    mc_map loaded;   /* guarded by mu, as all below: digest to guest, one ref each */
+    mc__guest *gone; /* no longer installed; freed by the next who may wait */
+    mc_map loads;    /* digest to mc__guest_load */
+    mc__guest_load *queue;
+    mc_cond changed; /* the queue, a load's state, is_ending */
+    pthread_t loaders[MC__GUEST_LOADERS];
+    unsigned loader_count;
+    unsigned waiting; /* calls */
+    bool is_scanned;  /* what is installed was queued, or is being */
+    bool is_ending;
 };
 
 /* guests_imports.c: what modules may import from metacore_host. */
@@ -88,16 +119,48 @@ mc_code mc__guests_take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__gue
                         mc_err *err);
 /* Frees what is no longer installed. Waits for processes: not on a loop, nor on the writer. */
 void mc__guests_sweep(mc__guests *self);
+/* One more ref of what is loaded, or NULL. */
+mc__guest *mc__guests_find(mc__guests *self, mc_str digest);
+
+/* guests_queue.c: one load of a bundle at a time, whoever asks for it. */
+
+/* MC_OK with a load: the caller is who loads, and says so with end; with a guest: it is there now.
+ * org_id: of who installs it; nil: it is installed. Waits for another's load of the same. */
+mc_code mc__guests_begin(mc__guests *self, mc_str digest, mc_str addon_key, mc_uuid org_id,
+                         mc__guest_load **out_load, mc__guest **out_guest, mc_err *err);
+/* Its module is read: from now on others see how far it is. */
+void mc__guests_publish(mc__guests *self, mc__guest_load *load, mc__guest *guest);
+void mc__guests_end(mc__guests *self, mc__guest_load *load, mc_code rc, const mc_err *err);
+/* For a call: what is installed as addon_key, as soon as it is there. UNAVAILABLE: not soon enough.
+ */
+mc_code mc__guests_await(mc__guests *self, mc_ctx *ctx, mc_str digest, mc_str addon_key,
+                         mc__guest **out, mc_err *err);
+/* Queues what is installed and not loaded. */
+void mc__guests_enqueue(mc__guests *self, mc_str digest, mc_str addon_key);
+void mc__guests_forget_load(mc__guests *self, mc_str digest);
+
+/* guests_load.c: loads what begin gave, from the installation; ends it. */
+mc_code mc__guests_load_installed(mc__guests *self, mc_ctx *ctx, mc__guest_load *load,
+                                  mc__guest **out, mc_err *err);
+
+/* guests_state.c */
+
+/* How far addon_key's guest is, as a JSON object; false (and nothing): it has none that is known.
+ */
+bool mc__guests_write_state(mc__guests *self, mc_str addon_key, mc_buf *out);
+/* What is being loaded or compiled now, as an array: for an organization, or (nil) all. */
+void mc__guests_write_work(mc__guests *self, mc_uuid org_id, mc_buf *out);
 
 /* guests_metrics.c: a collector; user is the guests, which have a runtime. */
 void mc__guests_collect(mc_metrics_sink *sink, void *user);
 
 /* guests_load.c: from a bundle's manifest and file to a guest with one ref; *out NULL: the manifest
  * names none. */
-mc_code mc__guest_load(mc__guests *self, const mc_bundle *bundle, mc_str digest, mc__guest **out,
-                       mc_err *err);
+mc_code mc__guest_load_bundle(mc__guests *self, const mc_bundle *bundle, mc__guest_load *load,
+                              mc__guest **out, mc_err *err);
 void mc__guest_free(mc__guest *guest);
 bool mc__guest_is_declared(const mc_manifest *manifest);
+bool mc__guest_is_declared_in(mc_str manifest);
 
 /* guests_result.c: what goes to an action's guest, and what its answer means. */
 void mc__guest_write_input(mc_buf *out, mc_ctx *ctx, const mc_action_call *call,

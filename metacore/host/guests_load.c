@@ -103,9 +103,10 @@ static int64_t limit_of(const mc_json *backend, const char *key, int64_t fallbac
     return value < max ? value : max;
 }
 
-static mc_code start(mc__guests *self, mc__guest *guest, const mc_json *backend, mc_str bytes,
+static mc_code start(mc__guests *self, mc__guest_load *load, mc__guest *guest, mc_str bytes,
                      mc_err *err)
 {
+    const mc_json *backend = mc_json_find_nocase(guest->manifest->root, MC_STR("backend"));
     mc_wasm_guest_options options = {MC_WASM_GUEST_OPTIONS};
     mc_err why;
     mc_code rc;
@@ -116,19 +117,23 @@ static mc_code start(mc__guests *self, mc__guest *guest, const mc_json *backend,
         return MC_OK;
     options.memory_mb = (uint32_t)limit_of(backend, "memory_limit_mb", MC_WASM_MEMORY_MB_DEFAULT,
                                            MC_WASM_MEMORY_MB_MAX);
-    rc = mc_wasm_guest_load(self->runtime, bytes, &options, &guest->wasm, &why);
+    rc = mc_wasm_guest_open(self->runtime, bytes, &options, &guest->wasm, &why);
+    if (rc == MC_OK) {
+        mc__guests_publish(self, load, guest);
+        rc = mc_wasm_guest_start(guest->wasm, &why);
+    }
     if (rc != MC_OK)
         return mc_fail(err, rc, "wasm: compile %.*s: %s", MC_FMT(guest->manifest->key), why.msg);
     return MC_OK;
 }
 
-static mc_code load(mc__guests *self, const mc_bundle *bundle, const mc_json *backend,
-                    mc__guest *guest, mc_err *err)
+/* What its manifest names, and holds against it. */
+static mc_code find_module(const mc_bundle *bundle, const mc_manifest *manifest, mc_str *out,
+                           mc_err *err)
 {
-    const mc_manifest *manifest = guest->manifest;
+    const mc_json *backend = mc_json_find_nocase(manifest->root, MC_STR("backend"));
     mc_str entry = text_of(backend, "entry");
     const mc_bundle_file *file;
-    mc_code rc;
 
     if (entry.len == 0)
         entry = MC_STR("backend/backend.wasm");
@@ -136,12 +141,34 @@ static mc_code load(mc__guests *self, const mc_bundle *bundle, const mc_json *ba
     if (!file)
         return mc_fail(err, MC_INVALID, "host: bundle missing \"%.*s\" for addon \"%.*s\"",
                        MC_FMT(entry), MC_FMT(manifest->key));
-    rc = check_module(manifest, file->data, mc_json_find_nocase(backend, MC_STR("exports")), err);
+    *out = file->data;
+    return check_module(manifest, file->data, mc_json_find_nocase(backend, MC_STR("exports")), err);
+}
+
+mc_code mc__guests_check(const mc_bundle *bundle, mc_err *err)
+{
+    mc_manifest *manifest = NULL;
+    mc_str bytes;
+    mc_code rc = mc_manifest_parse(bundle->manifest, &manifest, err);
+
+    if (rc == MC_OK && mc__guest_is_declared(manifest))
+        rc = find_module(bundle, manifest, &bytes, err);
+    mc_manifest_free(manifest);
+    return rc;
+}
+
+static mc_code load(mc__guests *self, const mc_bundle *bundle, mc__guest_load *work,
+                    mc__guest *guest, mc_err *err)
+{
+    const mc_manifest *manifest = guest->manifest;
+    mc_str bytes = MC_STR("");
+    mc_code rc = find_module(bundle, manifest, &bytes, err);
+
     if (rc == MC_OK)
         rc = mc_capability_set_new(manifest->key,
                                    mc_json_find_nocase(manifest->root, MC_STR("capabilities")),
                                    &guest->capabilities, err);
-    return rc == MC_OK ? start(self, guest, backend, file->data, err) : rc;
+    return rc == MC_OK ? start(self, work, guest, bytes, err) : rc;
 }
 
 bool mc__guest_is_declared(const mc_manifest *manifest)
@@ -150,32 +177,88 @@ bool mc__guest_is_declared(const mc_manifest *manifest)
                      MC_STR("wasm"));
 }
 
-mc_code mc__guest_load(mc__guests *self, const mc_bundle *bundle, mc_str digest, mc__guest **out,
-                       mc_err *err)
+bool mc__guest_is_declared_in(mc_str manifest)
+{
+    mc_manifest *parsed = NULL;
+    mc_err unreadable; /* told when its models were not served either */
+    bool is =
+        mc_manifest_parse(manifest, &parsed, &unreadable) == MC_OK && mc__guest_is_declared(parsed);
+
+    mc_manifest_free(parsed);
+    return is;
+}
+
+mc_code mc__guest_load_bundle(mc__guests *self, const mc_bundle *bundle, mc__guest_load *work,
+                              mc__guest **out, mc_err *err)
 {
     mc__guest *guest = calloc(1, sizeof(*guest));
-    const mc_json *backend;
     mc_code rc;
 
     if (!guest)
         return mc_fail(err, MC_NO_MEMORY, "guest");
     guest->refs = 1;
-    (void)snprintf(guest->digest, sizeof(guest->digest), "%.*s", MC_FMT(digest));
+    memcpy(guest->digest, work->digest, sizeof(guest->digest));
     rc = mc_manifest_parse(bundle->manifest, &guest->manifest, err);
-    backend = rc == MC_OK ? mc_json_find_nocase(guest->manifest->root, MC_STR("backend")) : NULL;
     if (rc == MC_OK && !mc__guest_is_declared(guest->manifest)) {
         mc__guest_free(guest);
         *out = NULL;
         return MC_OK;
     }
     if (rc == MC_OK)
-        rc = load(self, bundle, backend, guest, err);
+        rc = load(self, bundle, work, guest, err);
     if (rc != MC_OK) {
-        mc__guest_free(guest);
+        mc__guests_unref(self, guest); /* somebody may be looking at it */
         return rc;
     }
     *out = guest;
     return MC_OK;
+}
+
+/* ---- what is installed ---- */
+
+typedef struct kept {
+    mc_installer *installer;
+    mc_str addon_key;
+    mc_install_source source;
+    mc_bundle *bundle;
+} kept;
+
+static mc_code load_kept(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    kept *k = user;
+
+    (void)conn; /* in ctx */
+    return mc_installer_load_bundle(k->installer, ctx, k->addon_key, &k->source, &k->bundle, err);
+}
+
+mc_code mc__guests_load_installed(mc__guests *self, mc_ctx *ctx, mc__guest_load *work,
+                                  mc__guest **out, mc_err *err)
+{
+    kept k = {.installer = mc_host_installer(self->app->host), .addon_key = mc_z(work->addon_key)};
+    mc_ctx reading = *ctx; /* with an arena of its own: a request's holds less */
+    mc__guest *guest = NULL;
+    mc_code rc = MC_OK;
+
+    reading.arena = mc_arena_new(MC_BUNDLE_PACKED_MAX + 65536);
+    if (!reading.arena)
+        rc = mc_fail(err, MC_NO_MEMORY, "guest");
+    if (rc == MC_OK)
+        rc = mc_db_read(self->app->db, &reading, load_kept, &k, err);
+    if (rc == MC_OK)
+        rc = mc__guest_load_bundle(self, k.bundle, work, &guest, err);
+    if (rc == MC_OK && guest)
+        rc = mc__guests_keep(self, guest, err);
+    mc_bundle_free(k.bundle);
+    mc_arena_free(reading.arena);
+    if (rc != MC_OK) {
+        mc__guests_unref(self, guest);
+        mc_log_error(self->app->config.log, "guest.not_loaded",
+                     MC_KV_STR("addon", mc_z(work->addon_key)), MC_KV_ERR("error", err));
+    }
+    mc__guests_end(self, work, rc, err);
+    if (rc == MC_OK)
+        *out = guest;
+    return rc;
 }
 
 void mc__guest_free(mc__guest *guest)

@@ -67,17 +67,6 @@ mc_installer *mc_host_installer(mc_host *self)
 
 /* ---- what every organization gets ---- */
 
-static mc_code keep_guest(mc__guests *guests, const mc_bundle *bundle, mc_str digest, mc_err *err)
-{
-    mc__guest *guest = NULL;
-    mc_code rc = mc__guests_prepare(guests, bundle, digest, &guest, err);
-
-    if (rc == MC_OK && guest)
-        rc = mc__guests_keep(guests, guest, err);
-    mc__guests_unref(guests, guest);
-    return rc;
-}
-
 /* Takes bundle. */
 static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_install_source source, mc_err *err)
 {
@@ -94,7 +83,7 @@ static mc_code add_plan(mc_host *self, mc_bundle *bundle, mc_install_source sour
     rc = mc_installer_plan(self->installer, &source, &self->plans[at], err);
     if (rc == MC_OK) {
         self->plan_count++;
-        rc = keep_guest(self->app->guests, bundle, mc_install_plan_digest(self->plans[at]), err);
+        rc = mc__guests_check(bundle, err);
     }
     return rc;
 }
@@ -233,8 +222,6 @@ mc_code mc__host_start(mc_host *self, mc_err *err)
 
     if (rc == MC_OK)
         rc = mc_installer_load(self->installer, &ctx, err);
-    if (rc == MC_OK)
-        rc = mc__guests_start(self->app->guests, &ctx, err);
     if (rc == MC_OK)
         rc = read_configured(self, err);
     if (rc == MC_OK && self->app->config.dev)

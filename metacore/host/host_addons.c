@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /api/metacore/installations: an organization's addons, by whoever may manage them. */
-#include "metacore/host/host_internal.h"
+#include "metacore/host/guests_internal.h"
 
 #include <stdio.h>
 
@@ -64,19 +64,39 @@ static mc_installer *installer_of(void *user)
     return mc_host_installer(((mc_app *)user)->host);
 }
 
-/* {"data":{…},"meta":{"warning":…},"success":true}: what was done against somebody's needs. */
-static mc_code answer(mc_http_req *req, mc_http_res *res, const mc_installation *installation,
-                      mc_err *err)
+void mc__host_write_installation(mc_app *app, mc_arena *arena, mc_buf *out,
+                                 const mc_installation *installation)
 {
+    mc_buf row, guest;
+
+    mc_buf_init_arena(&row, arena, 0);
+    mc_buf_init_arena(&guest, arena, 0);
+    mc_installation_write(&row, installation);
+    if (!mc__guests_write_state(app->guests, installation->addon_key, &guest)) {
+        mc_buf_str(out, mc_buf_get(&row));
+    } else if (row.len > 0) {
+        mc_buf_str(out, mc_str_slice(mc_buf_get(&row), 0, row.len - 1));
+        mc_buf_lit(out, ",\"guest\":");
+        mc_buf_str(out, mc_buf_get(&guest));
+        mc_buf_char(out, '}');
+    }
+    out->failed |= mc_buf_failed(&row) || mc_buf_failed(&guest);
+}
+
+/* {"data":{…},"meta":{"warning":…},"success":true}: what was done against somebody's needs. */
+static mc_code answer(mc_app *app, mc_http_req *req, mc_http_res *res,
+                      const mc_installation *installation, mc_err *err)
+{
+    mc_arena *arena = mc_http_ctx(req)->arena;
     mc_buf meta;
 
-    mc_buf_init_arena(&meta, mc_http_ctx(req)->arena, 0);
+    mc_buf_init_arena(&meta, arena, 0);
     if (installation->warning.len) {
         mc_buf_lit(&meta, "{\"warning\":");
         mc_json_write_str(&meta, installation->warning);
         mc_buf_char(&meta, '}');
     }
-    mc_installation_write(mc_http_ok_begin(res, 200), installation);
+    mc__host_write_installation(app, arena, mc_http_ok_begin(res, 200), installation);
     return mc_http_ok_end(res, mc_buf_get(&meta), err);
 }
 
@@ -125,9 +145,21 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             mc_buf_char(out, ',');
-        mc_installation_write(out, &items[i]);
+        mc__host_write_installation(user, ctx->arena, out, &items[i]);
     }
     mc_buf_char(out, ']');
+    return mc_http_ok_end(res, MC_STR(""), err);
+}
+
+/* GET /compilations: what is being loaded or compiled for this organization now. */
+static mc_code compilations(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
+{
+    mc_app *app = user;
+    mc_code rc = may_look(app, req, err);
+
+    if (rc != MC_OK)
+        return rc;
+    mc__guests_write_work(app->guests, mc_http_ctx(req)->who.org_id, mc_http_ok_begin(res, 200));
     return mc_http_ok_end(res, MC_STR(""), err);
 }
 
@@ -149,7 +181,7 @@ static mc_code get(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
     mc_installation installation;
     mc_code rc = find(req, user, &installation, err);
 
-    return rc == MC_OK ? answer(req, res, &installation, err) : rc;
+    return rc == MC_OK ? answer(user, req, res, &installation, err) : rc;
 }
 
 static mc_code answer_settings(mc_http_req *req, mc_http_res *res, void *user,
@@ -208,7 +240,7 @@ static mc_code change(mc_http_req *req, mc_http_res *res, void *user, change_fn 
     mc_installation installation;
     mc_code rc = fn(installer_of(user), mc_http_ctx(req), &target, &installation, err);
 
-    return rc == MC_OK ? answer(req, res, &installation, err) : rc;
+    return rc == MC_OK ? answer(user, req, res, &installation, err) : rc;
 }
 
 static mc_code enable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
@@ -427,7 +459,7 @@ static mc_code answer_installed(mc_app *app, mc_ctx *ctx, mc_http_res *res, cons
         mc_buf_char(out, ',');
     }
     mc_buf_lit(out, "\"installation\":");
-    mc_installation_write(out, installation);
+    mc__host_write_installation(app, ctx->arena, out, installation);
     mc_buf_lit(out, ",\"manifest\":");
     mc_buf_str(out, call.manifest);
     mc_buf_printf(out, ",\"source\":\"%s\",\"success\":true", source);
@@ -495,6 +527,10 @@ mc_code mc__app_mount_addons(mc_app *app, mc_err *err)
          .pattern = "/metacore/installations",
          .run = MC_HTTP_POOL,
          .handle = list},
+        {.method = "GET",
+         .pattern = "/metacore/compilations",
+         .run = MC_HTTP_POOL,
+         .handle = compilations},
         {.method = "POST",
          .pattern = "/metacore/installations/:key",
          .run = MC_HTTP_LONG,

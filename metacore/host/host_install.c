@@ -63,7 +63,7 @@ mc_code mc_host_install(mc_host *self, mc_ctx *ctx, const mc_install_source *sou
     mc_code rc = mc_installer_plan(self->installer, source, &plan, err);
 
     if (rc == MC_OK)
-        rc = mc__guests_prepare(guests, source->bundle, mc_install_plan_digest(plan), &guest, err);
+        rc = mc__guests_prepare(guests, source->bundle, plan, options->org_id, &guest, err);
     if (rc == MC_OK)
         rc = mc_installer_install(self->installer, ctx,
                                   &(mc_install_run){.plan = plan,

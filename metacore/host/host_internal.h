@@ -29,6 +29,9 @@ void mc__host_after_change(void *user, const mc_addon_change *change);
 mc_code mc__host_may_manage(mc_app *app, mc_http_req *req, mc_err *err);
 mc_code mc__host_check(mc_app *app, mc_ctx *ctx, bool to_manage, mc_err *err);
 bool mc__host_is_addon_key(mc_str key);
+/* As mc_installation_write, and how far its guest is. */
+void mc__host_write_installation(mc_app *app, mc_arena *arena, mc_buf *out,
+                                 const mc_installation *installation);
 /* The path's :key, held against what keys look like. */
 mc_code mc__host_addon_key(mc_http_req *req, mc_str *out, mc_err *err);
 
