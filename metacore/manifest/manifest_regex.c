@@ -2,6 +2,7 @@
 /* Patterns of the RE2 dialect, compiled by PCRE2: what RE2 does not have is refused before. Without
  * backreferences, assertions and recursion a pattern means the same in both. */
 #include "metacore/manifest/manifest_internal.h"
+#include "metacore/manifest/pattern.h"
 
 #include <stdio.h>
 
@@ -9,6 +10,9 @@
 #include <pcre2.h>
 
 #define REPEAT_MAX 1000 /* RE2's */
+#define MATCH_LIMIT 100000
+#define DEPTH_LIMIT 1000
+#define HEAP_LIMIT_KIB 1024
 
 typedef struct scanner {
     mc_str pattern;
@@ -184,4 +188,36 @@ bool mc__regex_compiles(mc_str pattern, char why[MC__REGEX_WHY_BYTES])
     }
     pcre2_code_free(compiled);
     return true;
+}
+
+mc_code mc_pattern_search(mc_str pattern, mc_str text, bool *out, mc_err *err)
+{
+    char why[MC__REGEX_WHY_BYTES];
+    pcre2_code *compiled;
+    pcre2_match_context *limits;
+    pcre2_match_data *data;
+    PCRE2_SIZE offset;
+    int code, rc = PCRE2_ERROR_NOMEMORY;
+
+    if (!mc__regex_compiles(pattern, why))
+        return mc_fail(err, MC_INVALID, "%s", why);
+    /* As RE2: '$' is the very end, not also before a last line break. */
+    compiled = pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), pattern.len,
+                             PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &offset, NULL);
+    data = pcre2_match_data_create(1, NULL);
+    limits = pcre2_match_context_create(NULL);
+    if (compiled && data && limits) {
+        (void)pcre2_set_match_limit(limits, MATCH_LIMIT); /* these cannot fail */
+        (void)pcre2_set_depth_limit(limits, DEPTH_LIMIT);
+        (void)pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
+        rc = pcre2_match(compiled, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0, data,
+                         limits);
+    }
+    pcre2_match_context_free(limits);
+    pcre2_match_data_free(data);
+    pcre2_code_free(compiled);
+    if (rc == PCRE2_ERROR_NOMEMORY)
+        return mc_fail(err, MC_NO_MEMORY, "pattern");
+    *out = rc >= 0;
+    return MC_OK;
 }
