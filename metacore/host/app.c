@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/app_internal.h"
+#include "metacore/host/backend.h"
 
 #include "metacore/host/language.h"
 #include "metacore/idempotency/idempotency.h"
@@ -250,8 +251,8 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
                                                .on_write = mc__app_on_write,
                                                .wants_before = mc__app_wants_before,
                                                .on_write_user = app,
-                                               .dispatch = mc__guests_dispatch,
-                                               .dispatch_user = app->guests},
+                                               .dispatch = mc__app_dispatch,
+                                               .dispatch_user = app},
                           &app->dynamic, err);
 }
 
@@ -295,6 +296,8 @@ static mc_code build_services(mc_app *app, const mc_app_config *config, mc_err *
         rc = mc__app_notifications_new(app, err);
     if (rc == MC_OK)
         rc = mc__app_webhooks_new(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_backend_new(app, err);
     if (rc == MC_OK)
         rc = mc__app_push_new(app, config, err);
     if (rc == MC_OK)
@@ -370,6 +373,7 @@ void mc_app_free(mc_app *app)
     mc__app_pages_free(app);
     mc__host_free(app->host);
     mc__guests_free(app->guests);
+    mc_http_client_free(app->backend_client);
     mc_permission_free(app->permission);
     mc_models_free(app->models);
     mc_i18n_free(app->i18n);
@@ -530,6 +534,8 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
         mc_outbox_stop(app->outbox); /* what is not done now is in the database */
     }
     app->is_started = false;
+    if (app->backend_client)
+        mc_http_client_stop(app->backend_client); /* what outlived the stop waits for it */
     mc_push_stop(app->push);
     mc_webhooks_stop(app->webhooks); /* after the last request, before the database is closed */
     if (app->operator_server)        /* last, so that the end can be watched */

@@ -70,6 +70,7 @@ struct mc_app {
     mc_navigation *navigation;
     mc_catalog *catalog;
     mc_http_client *hub_client;
+    mc_http_client *backend_client; /* to addons' servers */
     mc_marketplace *marketplace;
     mc_http_router *router;
     mc_http_cors cors;
@@ -124,6 +125,10 @@ void mc__guests_after_change(mc__guests *self, const mc_addon_change *change);
 /* guests_action.c: a dispatcher of actions; user is the guests. Blocks. */
 mc_code mc__guests_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                             mc_err *err);
+
+/* action_backend.c: a dispatcher of actions, to servers and modules; user is the app. Blocks. */
+mc_code mc__app_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
+                         mc_err *err);
 
 /* host_pages.c: /metacore/manifests, /navigation, /catalog; and what they are made of */
 mc_code mc__app_pages_new(mc_app *app, mc_err *err);

@@ -151,6 +151,24 @@ bool mc__guests_write_state(mc__guests *self, mc_str addon_key, mc_buf *out);
 /* What is being loaded or compiled now, as an array: for an organization, or (nil) all. */
 void mc__guests_write_work(mc__guests *self, mc_uuid org_id, mc_buf *out);
 
+/* guests_call.c */
+typedef struct mc__guest_call {
+    mc_str addon_key;
+    const mc_installation *installation; /* enabled, of ctx's organization; as long as the call */
+    mc_str function;
+    mc_str input;
+    int64_t timeout_ms; /* at most; 0: what the guest may have anyway */
+} mc__guest_call;
+/**
+ * Calls an export of what is installed as addon_key now. ctx->conn reads. Blocks.
+ *
+ * out     what it said, in ctx's arena
+ * Errors  NOT_PROVIDED: no guests here, or the addon is none. TIMEOUT, UNAVAILABLE, NO_MEMORY,
+ *         LIMIT. INTERNAL: it trapped, or has no such export. ctx's failure_code says how.
+ */
+mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call, mc_str *out,
+                        mc_err *err);
+
 /* guests_metrics.c: a collector; user is the guests, which have a runtime. */
 void mc__guests_collect(mc_metrics_sink *sink, void *user);
 

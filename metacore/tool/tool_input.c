@@ -247,8 +247,8 @@ static bool fits(reading *r, const param *p, mc_str text)
 {
     bool is_found = true;
     mc_err why;
-    mc_code rc = p->validation.len ? mc_pattern_search(p->validation, text, &is_found, &why)
-                                   : MC_OK;
+    mc_code rc =
+        p->validation.len ? mc_pattern_search(p->validation, text, &is_found, &why) : MC_OK;
 
     if (rc == MC_OK)
         return is_found || refuse(r, p, "does not match pattern");

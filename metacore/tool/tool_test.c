@@ -37,8 +37,9 @@ static const struct {
      "{\"a\":\" \"}", "invalid params: a: required; b: required", true},
     {"nothing at all was given", "{\"name\":\"a\",\"required\":true}", NULL,
      "invalid params: a: required", true},
-    {"a default satisfies", "{\"name\":\"a\",\"required\":true,\"default_value\":\"7\",\"type\":"
-                            "\"number\"}",
+    {"a default satisfies",
+     "{\"name\":\"a\",\"required\":true,\"default_value\":\"7\",\"type\":"
+     "\"number\"}",
      "{}", "{\"a\":7}", false},
     {"numbers without their fraction's zeros", "{\"name\":\"a\",\"type\":\"number\"}",
      "{\"a\":\"5.50\"}", "{\"a\":5.5}", false},
@@ -46,8 +47,9 @@ static const struct {
      false},
     {"to the last digit", "{\"name\":\"a\",\"type\":\"number\"}", "{\"a\":9007199254740993}",
      "{\"a\":9007199254740993}", false},
-    {"as people write them", "{\"name\":\"a\",\"type\":\"number\"},{\"name\":\"b\",\"type\":"
-                             "\"number\"},{\"name\":\"c\",\"type\":\"number\"}",
+    {"as people write them",
+     "{\"name\":\"a\",\"type\":\"number\"},{\"name\":\"b\",\"type\":"
+     "\"number\"},{\"name\":\"c\",\"type\":\"number\"}",
      "{\"a\":\"+07\",\"b\":\"-.5\",\"c\":\"3.\"}", "{\"a\":7,\"b\":-0.5,\"c\":3}", false},
     {"and nothing else", "{\"name\":\"a\",\"type\":\"number\"}", "{\"a\":\"five\"}",
      "invalid params: a: expected number, got \"five\"", true},
@@ -55,8 +57,9 @@ static const struct {
      "expected number, got \"0x10\"", true},
     {"no infinity", "{\"name\":\"a\",\"type\":\"number\"}", "{\"a\":\"inf\"}",
      "expected number, got \"inf\"", true},
-    {"booleans", "{\"name\":\"a\",\"type\":\"boolean\"},{\"name\":\"b\",\"type\":\"boolean\"},{"
-                 "\"name\":\"c\",\"type\":\"boolean\"}",
+    {"booleans",
+     "{\"name\":\"a\",\"type\":\"boolean\"},{\"name\":\"b\",\"type\":\"boolean\"},{"
+     "\"name\":\"c\",\"type\":\"boolean\"}",
      "{\"a\":\"T\",\"b\":0,\"c\":false}", "{\"a\":true,\"b\":false,\"c\":false}", false},
     {"and nothing like them", "{\"name\":\"a\",\"type\":\"boolean\"}", "{\"a\":\"yes\"}",
      "invalid params: a: expected boolean, got \"yes\"", true},
@@ -92,9 +95,8 @@ static const struct {
      "invalid params: a: does not match pattern", true},
     {"one that RE2 has not", "{\"name\":\"a\",\"validation\":\"(?=b)\"}", "{\"a\":\"b\"}",
      "invalid params: a: invalid validation regex: ", true},
-    {"one that would take for ever is not found",
-     "{\"name\":\"a\",\"validation\":\"^(a+)+$\"}", "{\"a\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"}",
-     "does not match pattern", true},
+    {"one that would take for ever is not found", "{\"name\":\"a\",\"validation\":\"^(a+)+$\"}",
+     "{\"a\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"}", "does not match pattern", true},
     {"a value with quotes", "{\"name\":\"a\",\"type\":\"number\"}", "{\"a\":\"\\\"\\n\"}",
      "got \"\\\"\"", true},
 };
@@ -152,10 +154,10 @@ MC_TEST("a tool is found by its id, with the contract's defaults")
     for (size_t i = 0; i < MC_LEN(tools); i++) {
         MC_CASE(tools[i].name);
         (void)parse("null");
-        MC_EXPECT_OK(mc_tool_find(parse(mc_str_printf(arena, "[{\"id\":\"u\"},%s]", tools[i].tool)
-                                            .ptr),
-                                  MC_STR("t"), arena, &tool, &err),
-                     &err);
+        MC_EXPECT_OK(
+            mc_tool_find(parse(mc_str_printf(arena, "[{\"id\":\"u\"},%s]", tools[i].tool).ptr),
+                         MC_STR("t"), arena, &tool, &err),
+            &err);
         MC_EXPECT_Z(tool.method, tools[i].method);
         MC_EXPECT_Z(tool.function, tools[i].function);
         MC_EXPECT_EQ(tool.timeout_s, tools[i].timeout_s);
@@ -182,8 +184,9 @@ static const struct {
     {"other JSON", "{\"data\":1}", "{\"success\":true,\"data\":{\"data\":1}}"},
     {"a list", "[1,2]", "{\"success\":true,\"data\":[1,2]}"},
     {"text", "all is <well>", "{\"success\":true,\"data\":\"all is \\u003cwell\\u003e\"}"},
-    {"bytes", "a\xff"
-              "b",
+    {"bytes",
+     "a\xff"
+     "b",
      "{\"success\":true,\"data\":\"a\xef\xbf\xbd"
      "b\"}"},
 };

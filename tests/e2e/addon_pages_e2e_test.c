@@ -276,12 +276,22 @@ MC_TEST("tools are listed for their organization, and executed for nobody else")
          "8000-000000000001\"}",
          403, "installation not found"},
         {"another tool", "{\"addon_key\":\"pens\",\"tool_id\":\"x\"}", 404, "tool not registered"},
-        {"this one", "{\"addon_key\":\"pens\",\"tool_id\":\"draw\"}", 501,
-         "executing tools is not provided yet"},
+        {"no addon's key", "{\"addon_key\":\"../x\",\"tool_id\":\"x\"}", 400, "invalid addon key"},
+        {"parameters that are none",
+         "{\"addon_key\":\"pens\",\"tool_id\":\"draw\",\"parameters\":[]}", 400,
+         "parameters must be an object"},
+        {"one without an endpoint", "{\"addon_key\":\"pens\",\"tool_id\":\"draw\"}", 502,
+         "{\"success\":false,\"error\":\"tool.HTTPDispatcher: endpoint \\\"\\\" is relative but "
+         "Installation.BaseURL is empty\"}"},
+        {"one with placeholders", "{\"addon_key\":\"pens\",\"tool_id\":\"fill\"}", 502,
+         "placeholders, which are not filled in"},
+        {"one that is within", "{\"addon_key\":\"pens\",\"tool_id\":\"inner\"}", 502,
+         "{\"success\":false,\"error\":\"egress to "},
     };
     static const char tools[] =
         ",\"tools\":[{\"id\":\"write\",\"name\":\"W\",\"endpoint\":\"https://e.example.com\"},{"
-        "\"id\":\"draw\",\"name\":\"D\",\"endpoint\":\"https://e.example.com\"}]";
+        "\"id\":\"draw\",\"name\":\"D\"},{\"id\":\"inner\",\"endpoint\":\"http://127.0.0.1:9/\"},"
+        "{\"id\":\"fill\",\"endpoint\":\"https://{{host}}/\"}]";
 
     MC_REQUIRE(open_server(dev));
     MC_EXPECT_EQ(kit_upload(&owner, "pens", "",
@@ -304,7 +314,7 @@ MC_TEST("tools are listed for their organization, and executed for nobody else")
         MC_EXPECT_HAS(owner.body, cases[i].has);
     }
     MC_CASE("not with another's addon");
-    MC_EXPECT_EQ(mc_client_call(&other, "POST", META "/tools/execute", cases[6].body), 403);
+    MC_EXPECT_EQ(mc_client_call(&other, "POST", META "/tools/execute", cases[8].body), 403);
     close_server();
 }
 

@@ -83,10 +83,15 @@ static const char *good_members(void)
                       "{\"key\":\"%s\",\"label\":\"L\",\"trigger\":{\"type\":\"wasm\","
                       "\"export\":\"%s\"}},",
                       exports[i], exports[i]);
-    mc_buf_lit(&out, "{\"key\":\"in_tx\",\"label\":\"L\",\"trigger\":{\"type\":\"wasm\","
-                     "\"export\":\"echo\",\"run_in_tx\":true}},"
-                     "{\"key\":\"all\",\"label\":\"L\",\"placement\":\"table\",\"trigger\":"
-                     "{\"type\":\"wasm\",\"export\":\"echo\"}}]},");
+    mc_buf_lit(&out,
+               "{\"key\":\"in_tx\",\"label\":\"L\",\"trigger\":{\"type\":\"wasm\","
+               "\"export\":\"echo\",\"run_in_tx\":true}},"
+               "{\"key\":\"all\",\"label\":\"L\",\"placement\":\"table\",\"trigger\":"
+               "{\"type\":\"wasm\",\"export\":\"echo\"}}]},"
+               "\"tools\":[{\"id\":\"echo\",\"endpoint\":\"wasm://echo\",\"input_schema\":"
+               "[{\"name\":\"n\",\"type\":\"number\"}]},{\"id\":\"decline\",\"endpoint\":"
+               "\"wasm://decline\"},{\"id\":\"trap\",\"endpoint\":\"wasm://trap\"},"
+               "{\"id\":\"lost\",\"handler\":{\"type\":\"wasm\",\"function\":\"no_such\"}}],");
     mc_buf_printf(&out, RIGHTS, receiver.port);
     return mc_str_z(arena, mc_buf_get(&out));
 }
@@ -254,6 +259,40 @@ MC_TEST("an action runs its addon's WebAssembly, and so it does after a restart"
     MC_CASE("restarted");
     MC_REQUIRE(start_server(data));
     expect_calls(id);
+    stop_server();
+    mc_arena_free(arena);
+}
+
+static const struct {
+    const char *name, *id;
+    int status;
+    const char *has[2];
+} tools[] = {
+    {"its input and its answer",
+     "echo",
+     200,
+     {"{\"success\":true,\"data\":{\"input\":{\"addon_key\":\"guests\",\"tool_id\":\"echo\"",
+      "\"invocation\":\"tool\""}},
+    {"what was checked", "echo", 200, {"\"parameters\":{\"n\":7}", "\"args\":{\"n\":7}"}},
+    {"it declines", "decline", 200, {"{\"success\":false,\"error\":\"nothing left\"}", "}"}},
+    {"it traps", "trap", 502, {"{\"success\":false,\"error\":\"", "}"}},
+    {"no such export", "lost", 502, {"{\"success\":false,\"error\":\"", "}"}},
+};
+
+MC_TEST("a tool may be an export of its addon's module")
+{
+    MC_REQUIRE(open_server());
+    MC_EXPECT_EQ(install_good(&mine), 200);
+    for (size_t i = 0; i < MC_LEN(tools); i++) {
+        MC_CASE(tools[i].name);
+        MC_EXPECT_EQ(mc_client_call(&mine, "POST", "/api/metacore/tools/execute",
+                                    text_of("{\"addon_key\":\"guests\",\"tool_id\":\"%s\","
+                                            "\"parameters\":{\"n\":\"7.0\"}}",
+                                            tools[i].id)),
+                     tools[i].status);
+        for (size_t j = 0; j < MC_LEN(tools[i].has); j++)
+            MC_EXPECT_HAS(mine.body, tools[i].has[j]);
+    }
     stop_server();
     mc_arena_free(arena);
 }

@@ -135,7 +135,8 @@ static bool send_all(int fd, const char *bytes, size_t len)
 
 static bool answer(int fd, const mc_reaction *r)
 {
-    size_t size = r->body_size ? r->body_size : 2;
+    const char *body = r->body ? r->body : "ok";
+    size_t size = r->body_size ? r->body_size : strlen(body);
     char head[512], block[4096];
     int len = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n",
                        r->status, size, r->headers ? r->headers : "");
@@ -144,7 +145,7 @@ static bool answer(int fd, const mc_reaction *r)
     if (!send_all(fd, head, (size_t)len))
         return false;
     if (!r->body_size)
-        return send_all(fd, "ok", 2);
+        return send_all(fd, body, size);
     while (size > 0) {
         size_t part = size < sizeof(block) ? size : sizeof(block);
 

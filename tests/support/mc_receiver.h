@@ -28,6 +28,7 @@ typedef struct mc_reaction {
     int delay_ms;        /* before the answer */
     size_t body_size;    /* of the answer; 0: "ok" */
     const char *headers; /* more header lines with CRLF, or NULL */
+    const char *body;    /* of the answer, instead of body_size; or NULL */
 } mc_reaction;
 
 typedef struct mc_receiver {

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call of an addon's module, whoever it is for: an action, a tool, a hook. */
+#include "metacore/host/guests_internal.h"
+
+/* A guest that failed is no fault of who asked: a word for programs says how it failed. */
+static mc_code failed(mc_ctx *ctx, mc_code rc, mc_err *err)
+{
+    switch (rc) {
+    case MC_TIMEOUT:
+        ctx->failure_code = MC_STR("timeout");
+        return rc;
+    case MC_NO_MEMORY:
+    case MC_LIMIT:
+        return rc;
+    case MC_UNAVAILABLE:
+        ctx->failure_code = MC_STR("guest_unavailable");
+        return rc;
+    default:
+        ctx->failure_code = MC_STR("runtime_error");
+        err->code = MC_INTERNAL;
+        return MC_INTERNAL;
+    }
+}
+
+static mc_code invoke(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call,
+                      const mc__guest *guest, mc_buf *answer, mc_err *err)
+{
+    mc__invocation invocation = {
+        .guests = self, .ctx = ctx, .guest = guest, .installation = call->installation};
+    mc_wasm_call wasm = {MC_WASM_CALL,
+                         .function = call->function,
+                         .input = call->input,
+                         .timeout_ms = guest->timeout_ms,
+                         .host = mc__guest_host,
+                         .host_user = &invocation,
+                         .on_line = mc__guest_line};
+    mc_code rc;
+
+    if (call->timeout_ms && call->timeout_ms < wasm.timeout_ms)
+        wasm.timeout_ms = call->timeout_ms;
+    rc = mc_wasm_invoke(guest->wasm, &wasm, answer, err);
+    return rc == MC_OK ? rc : failed(ctx, rc, err);
+}
+
+mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call, mc_str *out,
+                        mc_err *err)
+{
+    mc__guest *guest = NULL;
+    mc_buf answer;
+    mc_code rc;
+
+    if (!self->runtime)
+        return mc_fail(err, MC_NOT_PROVIDED,
+                       "this process runs no guests: it was started without a zygote");
+    rc = mc__guests_take(self, ctx, call->addon_key, &guest, err);
+    mc_buf_init(&answer, MC_WASM_MESSAGE_MAX);
+    if (rc == MC_OK && guest && guest->wasm)
+        rc = invoke(self, ctx, call, guest, &answer, err);
+    else if (rc == MC_OK)
+        rc = mc_fail(err, MC_NOT_PROVIDED, "addon %.*s: its backend is no wasm module",
+                     MC_FMT(call->addon_key));
+    mc__guests_unref(self, guest);
+    if (rc == MC_OK) {
+        mc_str text = mc_str_copy(ctx->arena, mc_buf_get(&answer));
+
+        if (text.len == mc_buf_get(&answer).len)
+            *out = text;
+        else
+            rc = mc_fail(err, MC_NO_MEMORY, "guest");
+    }
+    mc_buf_deinit(&answer);
+    mc__guests_sweep(self);
+    return rc;
+}
