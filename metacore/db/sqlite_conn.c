@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/db/sqlite_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,12 +65,24 @@ static mc_code code_of(int extended)
     }
 }
 
+/* A quota or a size limit that is reached: to its writer no other than a full disk. SQLite knows
+ * only ENOSPC as one; the number is that of the call which has just failed. */
+static bool is_no_space(int extended)
+{
+    bool is_writing = extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_FSYNC ||
+                      extended == SQLITE_IOERR_TRUNCATE || extended == SQLITE_IOERR_SHMSIZE;
+
+    return is_writing && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+}
+
 mc_code mc__sqlite_fail(const mc__sqlite_conn *conn, int rc, mc_err *err)
 {
     int extended = conn->db ? sqlite3_extended_errcode(conn->db) : rc;
+    mc_code code = code_of((extended & 0xff) == (rc & 0xff) ? extended : rc);
 
-    return mc_fail(err, code_of((extended & 0xff) == (rc & 0xff) ? extended : rc), "db: %s",
-                   conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc));
+    if ((rc & 0xff) == SQLITE_IOERR && is_no_space(extended))
+        code = MC_UNAVAILABLE;
+    return mc_fail(err, code, "db: %s", conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc));
 }
 
 /* ---- opening ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kill -9 at random while deliveries go to a receiver that fails, hangs, and answers late or far too
- * much: the receiver's ledger against what was answered and what was committed. script/torture runs
- * ten thousand of them. */
+/* Kill -9 at random while deliveries go to a receiver that fails, hangs, and answers late or far
+ * too much: the receiver's ledger against what was answered and what was committed. script/torture
+ * runs ten thousand of them. */
 #include "mc_client.h"
 #include "mc_receiver.h"
 #include "mc_test.h"
@@ -136,8 +136,8 @@ static void write_and_kill(mc_process *process, mc_client *client, size_t wanted
 
     atomic_store(&go_on, true);
     for (size_t w = 0; w < WRITERS; w++) {
-        writers[w] = (writer){
-            .port = process->port, .token = client->token, .first = w * RECORDS_EACH};
+        writers[w] =
+            (writer){.port = process->port, .token = client->token, .first = w * RECORDS_EACH};
         MC_REQUIRE(pthread_create(&writers[w].thread, NULL, write_until_cut, &writers[w]) == 0);
     }
     for (int i = 0; i < 10000 && atomic_load(&answered) < aim; i++)
