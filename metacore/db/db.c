@@ -134,6 +134,12 @@ void mc_db_conn_set_budget(mc_db_conn *conn, int64_t budget_us)
     conn->vt->set_budget(conn, budget_us);
 }
 
+void mc_db_conn_set_org(mc_db_conn *conn, mc_uuid org_id)
+{
+    if (conn->vt->set_org)
+        conn->vt->set_org(conn, org_id);
+}
+
 void mc_db_conn_set_scanning(mc_db_conn *conn)
 {
     mc_err ignored;

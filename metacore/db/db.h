@@ -25,7 +25,8 @@
  * only then completes them: one bad job never fails its neighbours, and nothing is acknowledged
  * before it is durable. That thread is also the only checkpointer (two of them can corrupt a WAL
  * before SQLite 3.51.3). On PostgreSQL a job runs in a transaction of its own on the caller's
- * thread.
+ * thread; of one organization (the ctx's) there is one at a time, in whatever process, so that
+ * what it has looked at stays true until its commit there, too.
  *
  * Not here: schemas (modelbase, migrations), who may do what (services).
  * Threads:  mc_db is thread-safe; an mc_db_conn is one thread at a time.
@@ -218,6 +219,12 @@ MC_API void mc_db_reader_close(mc_db_conn *conn);
 
 /** Statements begun from now on fail with MC_INTERRUPTED after budget_us (0: no budget). */
 MC_API void mc_db_conn_set_budget(mc_db_conn *conn, int64_t budget_us);
+
+/**
+ * Whose rows a reader's statements are about from now on; nil: nobody's. PostgreSQL's policies hold
+ * them to it; on SQLite nothing. (mc_db_write and mc_db_read take it from their ctx.)
+ */
+MC_API void mc_db_conn_set_org(mc_db_conn *conn, mc_uuid org_id);
 
 /**
  * conn is for reading whole tables: what it reads is not mapped, and what it sorts goes to files,

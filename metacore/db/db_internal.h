@@ -27,6 +27,7 @@ typedef struct mc__db_driver_vt {
     mc_code (*reader_open)(void *driver, mc_db_conn **out, mc_err *err);
     void (*conn_close)(mc_db_conn *conn);
     void (*set_budget)(mc_db_conn *conn, int64_t budget_us);
+    void (*set_org)(mc_db_conn *conn, mc_uuid org_id); /* NULL: it makes no difference */
 
     /* depth 0 is the transaction itself, above: savepoints. */
     mc_code (*begin)(mc_db_conn *conn, unsigned depth, mc_err *err);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SCRATCH_BYTES ((size_t)64 << 20)
 #define STATEMENT_TIMEOUT_MS 60000
@@ -53,6 +54,7 @@ static mc_code set_up(mc__pg_conn *conn, mc_err *err)
 
 static mc_code start_session(mc__pg_conn *conn, mc_err *err)
 {
+    conn->generation = mc__pg_pool_generation(conn->driver);
     conn->pg = connect_to(conn->driver->url);
     if (!conn->pg)
         return mc_fail(err, MC_NO_MEMORY, "db: connection");
@@ -62,6 +64,7 @@ static mc_code start_session(mc__pg_conn *conn, mc_err *err)
         return mc__pg_fail(conn, NULL, err);
     }
     conn->is_broken = false;
+    conn->session_org = (mc_uuid){{0}};
     return set_up(conn, err);
 }
 
@@ -125,7 +128,8 @@ bool mc__pg_conn_is_alive(mc__pg_conn *conn)
 
 mc_code mc__pg_conn_heal(mc__pg_conn *conn, mc_err *err)
 {
-    if (!conn->is_reader || conn->base.depth > 0 || mc__pg_conn_is_alive(conn))
+    if (!conn->is_reader || conn->base.depth > 0 ||
+        (conn->generation == mc__pg_pool_generation(conn->driver) && mc__pg_conn_is_alive(conn)))
         return MC_OK;
     end_session(conn);
     return start_session(conn, err);
@@ -173,12 +177,45 @@ mc_code mc__pg_set_timeout(mc__pg_conn *conn, int64_t timeout_ms, mc_err *err)
     return rc;
 }
 
+/* ---- whose rows ---- */
+
+void mc__pg_set_org(mc_db_conn *base, mc_uuid org_id)
+{
+    ((mc__pg_conn *)base)->org_id = org_id;
+}
+
+mc_code mc__pg_enter_org(mc__pg_conn *conn, mc_err *err)
+{
+    char sql[128], id[MC_UUID_TEXT_LEN];
+    mc_code rc;
+
+    if (!conn->is_reader || conn->base.depth > 0 || mc_uuid_eq(conn->session_org, conn->org_id))
+        return MC_OK;
+    mc_uuid_format(conn->org_id, id);
+    (void)snprintf(sql, sizeof(sql), "SELECT set_config('app.current_org', '%.*s', false)",
+                   mc_uuid_is_nil(conn->org_id) ? 0 : MC_UUID_TEXT_LEN, id); /* sized for it */
+    rc = mc__pg_command(conn, sql, err);
+    if (rc == MC_OK)
+        conn->session_org = conn->org_id;
+    return rc;
+}
+
 /* ---- transactions ---- */
+
+/* What one organization's writes wait for each other by. */
+static long long org_lock(mc_uuid org_id)
+{
+    uint64_t high, low;
+
+    memcpy(&high, org_id.bytes, sizeof(high));
+    memcpy(&low, org_id.bytes + sizeof(high), sizeof(low));
+    return (long long)(high ^ low);
+}
 
 /* BEGIN and what holds for the transaction, in one round trip; all of it is ours, no quoting. */
 static mc_code begin_transaction(mc__pg_conn *conn, mc_err *err)
 {
-    char sql[256], id[MC_UUID_TEXT_LEN];
+    char sql[384], id[MC_UUID_TEXT_LEN];
     int len = snprintf(sql, sizeof(sql), "BEGIN%s",
                        conn->is_snapshot ? " ISOLATION LEVEL REPEATABLE READ READ ONLY" : "");
     mc_code rc;
@@ -189,6 +226,9 @@ static mc_code begin_transaction(mc__pg_conn *conn, mc_err *err)
             snprintf(sql + len, sizeof(sql) - (size_t)len,
                      "; SELECT set_config('app.current_org', '%.*s', true)", MC_UUID_TEXT_LEN, id);
     }
+    if (conn->is_alone_in_org && !mc_uuid_is_nil(conn->org_id))
+        len += snprintf(sql + len, sizeof(sql) - (size_t)len,
+                        "; SELECT pg_advisory_xact_lock(%lld)", org_lock(conn->org_id));
     if (conn->transaction_ms)
         (void)snprintf(sql + len, sizeof(sql) - (size_t)len, "; SET LOCAL statement_timeout = %lld",
                        (long long)conn->transaction_ms); /* sized for it */
@@ -206,6 +246,8 @@ mc_code mc__pg_begin(mc_db_conn *base, unsigned depth, mc_err *err)
 
     if (depth == 0) {
         rc = mc__pg_conn_heal(conn, err);
+        if (rc == MC_OK)
+            rc = mc__pg_enter_org(conn, err);
         return rc == MC_OK ? begin_transaction(conn, err) : rc;
     }
     (void)snprintf(sql, sizeof(sql), "SAVEPOINT mc%u", depth);

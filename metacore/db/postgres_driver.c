@@ -98,6 +98,7 @@ static mc_code run_once(mc__pg *self, mc_ctx *ctx, attempt *a, bool is_read, mc_
         return rc;
     conn->org_id = ctx->who.org_id;
     conn->is_snapshot = is_read;
+    conn->is_alone_in_org = !is_read;
     if (ctx->deadline_us) {
         left_us = ctx->deadline_us - mc_clock_monotonic_us((mc_clock){NULL, NULL});
         conn->transaction_ms = left_us > 1000 ? left_us / 1000 : 1;
@@ -173,6 +174,7 @@ MC_API const mc__db_driver_vt metacore_db_postgres = {
     .reader_open = reader_open,
     .conn_close = reader_close,
     .set_budget = mc__pg_set_budget,
+    .set_org = mc__pg_set_org,
     .begin = mc__pg_begin,
     .commit = mc__pg_commit,
     .rollback = mc__pg_rollback,

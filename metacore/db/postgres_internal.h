@@ -27,9 +27,11 @@ typedef struct mc__pg_conn {
     int64_t timeout_ms;     /* statement_timeout as the session has it; negative: not known */
     int64_t budget_us;      /* 0: none */
     mc_uuid org_id;         /* of who runs the next transaction; nil: nobody's */
+    mc_uuid session_org;    /* a reader's: as the session has it */
     int64_t transaction_ms; /* the next transaction's statement_timeout; 0: the session's */
     bool is_reader;
     bool is_snapshot; /* the next transaction only reads, all at one instant */
+    bool is_alone_in_org; /* the next transaction waits for the organization's others */
     bool is_broken;   /* lost, or in a state of which too little is known */
 } mc__pg_conn;
 
@@ -61,13 +63,17 @@ bool mc__pg_has_state(const PGresult *result, const char *sqlstate);
 mc_code mc__pg_conn_open(mc__pg *driver, bool is_reader, mc__pg_conn **out, mc_err *err);
 void mc__pg_conn_close(mc__pg_conn *conn);
 bool mc__pg_conn_is_alive(mc__pg_conn *conn);
-/* A reader that was lost, and is in no transaction, gets a new session. */
+/* A reader that was lost, or remembers what a script may have changed, gets a new session unless it
+ * is in a transaction. */
 mc_code mc__pg_conn_heal(mc__pg_conn *conn, mc_err *err);
 /* Runs text of our own making, without rows. */
 mc_code mc__pg_command(mc__pg_conn *conn, const char *sql, mc_err *err);
 mc_code mc__pg_set_timeout(mc__pg_conn *conn, int64_t timeout_ms, mc_err *err);
 int64_t mc__pg_timeout_wanted(const mc__pg_conn *conn);
 void mc__pg_set_budget(mc_db_conn *conn, int64_t budget_us);
+void mc__pg_set_org(mc_db_conn *conn, mc_uuid org_id);
+/* A reader's session, outside of transactions, becomes its organization's. */
+mc_code mc__pg_enter_org(mc__pg_conn *conn, mc_err *err);
 mc_code mc__pg_begin(mc_db_conn *conn, unsigned depth, mc_err *err);
 mc_code mc__pg_commit(mc_db_conn *conn, unsigned depth, mc_err *err);
 void mc__pg_rollback(mc_db_conn *conn, unsigned depth);
@@ -77,6 +83,7 @@ mc_code mc__pg_pool_take(mc__pg *self, const mc_ctx *ctx, mc__pg_conn **out, mc_
 void mc__pg_pool_give(mc__pg *self, mc__pg_conn *conn);
 void mc__pg_pool_close_idle(mc__pg *self);
 void mc__pg_pool_outdate(mc__pg *self);
+uint64_t mc__pg_pool_generation(mc__pg *self);
 
 /* postgres_stmt.c */
 void mc__pg_stmt_free_all(mc__pg_conn *conn);

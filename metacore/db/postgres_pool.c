@@ -49,7 +49,7 @@ static void free_place(mc__pg *self)
     mc_mutex_unlock(&self->mu);
 }
 
-static uint64_t current_generation(mc__pg *self)
+uint64_t mc__pg_pool_generation(mc__pg *self)
 {
     uint64_t generation;
 
@@ -62,7 +62,7 @@ static uint64_t current_generation(mc__pg *self)
 mc_code mc__pg_pool_take(mc__pg *self, const mc_ctx *ctx, mc__pg_conn **out, mc_err *err)
 {
     int64_t end_us = wait_end_us(self, ctx);
-    uint64_t generation = current_generation(self);
+    uint64_t generation = mc__pg_pool_generation(self);
     mc__pg_conn *conn = NULL;
     mc_code rc = take_place(self, end_us, &conn, err);
 
@@ -89,6 +89,7 @@ void mc__pg_pool_give(mc__pg *self, mc__pg_conn *conn)
     conn->org_id = (mc_uuid){{0}};
     conn->transaction_ms = 0;
     conn->is_snapshot = false;
+    conn->is_alone_in_org = false;
     conn->budget_us = 0;
     if (conn->is_broken || PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
         mc__pg_conn_close(conn);

@@ -268,7 +268,9 @@ static mc_code try_query(mc__pg_conn *conn, mc_str sql, const params *p, size_t 
         return rc;
     if (conn->is_broken)
         return mc_fail(err, MC_UNAVAILABLE, "db: the connection was lost");
-    rc = mc__pg_set_timeout(conn, mc__pg_timeout_wanted(conn), err);
+    rc = mc__pg_enter_org(conn, err);
+    if (rc == MC_OK)
+        rc = mc__pg_set_timeout(conn, mc__pg_timeout_wanted(conn), err);
     return rc == MC_OK ? run_prepared(conn, sql, p, count, out, err) : rc;
 }
 

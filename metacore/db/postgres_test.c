@@ -387,6 +387,58 @@ MC_TEST("a transaction knows its organization, and the next one does not inherit
     mc_db_close(db);
 }
 
+MC_TEST("a reader's statements are of the organization it was last given, in transactions too")
+{
+    mc_uuid org = {{0x01, 0x8f, 0x3c, 0x5e, 0x7b, 0x2a, 0x7a, 0xbc, 0x8d, 0xef, 1}};
+    work w = {.sql = "SELECT coalesce(current_setting('app.current_org', true), '')"};
+    const char *wanted = "018f3c5e-7b2a-7abc-8def-010000000000";
+    mc_db_conn *conn = NULL;
+    mc_ctx ctx = {0};
+    mc_db *db;
+    mc_err err;
+
+    NEED_POSTGRES();
+    db = open_new(NULL);
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(mc_db_reader_open(db, &conn, &err), &err);
+    mc_db_conn_set_org(conn, org);
+    MC_EXPECT_OK(do_work(conn, &ctx, &w, &err), &err);
+    MC_EXPECT_Z(mc_z(w.text), wanted);
+    MC_EXPECT_OK(mc_db_begin(conn, &err), &err);
+    MC_EXPECT_OK(do_work(conn, &ctx, &w, &err), &err);
+    MC_EXPECT_Z(mc_z(w.text), wanted);
+    mc_db_rollback(conn);
+    mc_db_conn_set_org(conn, (mc_uuid){{0}});
+    MC_EXPECT_OK(mc_db_begin(conn, &err), &err);
+    MC_EXPECT_OK(do_work(conn, &ctx, &w, &err), &err);
+    MC_EXPECT_Z(mc_z(w.text), "");
+    mc_db_rollback(conn);
+    mc_db_reader_close(conn);
+    mc_db_close(db);
+}
+
+MC_TEST("a reader's first statement in a transaction knows a table that was changed")
+{
+    work w = {.sql = "SELECT * FROM a"};
+    mc_db_conn *conn = NULL;
+    mc_ctx ctx = {0};
+    mc_db *db;
+    mc_err err;
+
+    NEED_POSTGRES();
+    db = open_new(NULL);
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(script(db, "CREATE TABLE a (n int)", &err), &err);
+    MC_REQUIRE_OK(mc_db_reader_open(db, &conn, &err), &err);
+    MC_EXPECT_OK(do_work(conn, &ctx, &w, &err), &err);
+    MC_REQUIRE_OK(script(db, "ALTER TABLE a ADD COLUMN m int", &err), &err);
+    MC_EXPECT_OK(mc_db_begin(conn, &err), &err);
+    MC_EXPECT_OK(do_work(conn, &ctx, &w, &err), &err);
+    mc_db_rollback(conn);
+    mc_db_reader_close(conn);
+    mc_db_close(db);
+}
+
 /* ---- limits ---- */
 
 static mc_code read_inside(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
@@ -572,6 +624,54 @@ static void *add_many(void *user)
     for (int i = 0; i < ROUNDS; i++)
         atomic_fetch_add(&failed, mc_db_write(user, &ctx, do_work, &w, &err) != MC_OK);
     return NULL;
+}
+
+/* Looks first and writes what follows from it, as a service does. */
+static mc_code look_and_add(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    work look = {.sql = "SELECT n FROM a"}, *w = user;
+    mc_db_value next;
+    int64_t n = 0;
+    mc_code rc = do_work(conn, ctx, &look, err);
+
+    if (rc != MC_OK || !mc_str_i64(mc_z(look.text), 0, INT64_MAX, &n))
+        return rc;
+    next = mc_db_int(n + 1);
+    *w = (work){.sql = "UPDATE a SET n = $1", .args = &next, .arg_count = 1};
+    return do_work(conn, ctx, w, err);
+}
+
+static void *look_and_add_many(void *user)
+{
+    mc_ctx ctx = {.who = {.org_id = {{1}}}};
+    work w;
+    mc_err err;
+
+    for (int i = 0; i < ROUNDS; i++)
+        atomic_fetch_add(&failed, mc_db_write(user, &ctx, look_and_add, &w, &err) != MC_OK);
+    return NULL;
+}
+
+MC_TEST("one organization's transactions follow each other: what they saw is true to their end")
+{
+    pthread_t threads[THREADS];
+    char wanted[16];
+    mc_db *db;
+    mc_err err;
+
+    NEED_POSTGRES();
+    atomic_store(&failed, 0);
+    db = open_new(&(mc_db_config){MC_DB_CONFIG, .pool_max = THREADS});
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(script(db, "CREATE TABLE a (n int); INSERT INTO a VALUES (0)", &err), &err);
+    for (int i = 0; i < THREADS; i++)
+        MC_REQUIRE(pthread_create(&threads[i], NULL, look_and_add_many, db) == 0);
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    MC_EXPECT_EQ(atomic_load(&failed), 0);
+    (void)snprintf(wanted, sizeof(wanted), "%d", THREADS * ROUNDS);
+    MC_EXPECT_Z(scalar(db, "SELECT n FROM a"), wanted);
+    mc_db_close(db);
 }
 
 MC_TEST("more threads than connections share them, and no write is lost")
