@@ -100,7 +100,8 @@ mc_code mc_query_contains(mc_arena *arena, mc_db_dialect dialect, mc_str express
         if (!pattern.ptr)
             return mc_fail(err, MC_NO_MEMORY, "list");
         mc_buf_str(out, expression);
-        mc_buf_printf(out, "::text ILIKE $%zu", number);
+        /* Whatever the database's own locale: it may know no more letters than ASCII's. */
+        mc_buf_printf(out, "::text COLLATE \"und-x-icu\" ILIKE $%zu", number);
     }
     *out_arg = mc_db_text(pattern);
     return MC_OK;
