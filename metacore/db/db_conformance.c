@@ -73,7 +73,7 @@ static mc_code write_values(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
                           mc_db_time(some_time),
                           {MC_DB_DATE, {.time = some_time}},
                           {MC_DB_DECIMAL, {.text = MC_STR_INIT("12345678901234.5678")}},
-                          {MC_DB_JSON, {.text = MC_STR_INIT("{\"a\": 1}")}},
+                          {MC_DB_JSON, {.text = MC_STR_INIT("{\"a\":1}")}},
                           {MC_DB_BYTES, {.text = MC_STR_INIT("\x00\xff")}}};
     int64_t changed = 0;
     mc_code rc =
@@ -112,7 +112,7 @@ static mc_code read_values(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
     MC_EXPECT_EQ(mc_db_col_time(&rows, 4), some_time);
     MC_EXPECT_Z(mc_db_col_text(&rows, 5), "2025-11-24");
     MC_EXPECT_Z(mc_db_col_text(&rows, 6), "12345678901234.5678");
-    MC_EXPECT_Z(mc_db_col_text(&rows, 7), "{\"a\": 1}");
+    MC_EXPECT_Z(mc_db_col_text(&rows, 7), "{\"a\":1}");
     MC_EXPECT(mc_db_col_is_null(&rows, 8));
     MC_EXPECT(!mc_db_col_is_null(&rows, 0));
     MC_EXPECT_EQ(mc_db_col_int(&rows, 8), 0);

@@ -42,6 +42,27 @@ static mc_str first_line(const char *text)
     return mc_str_trim(mc_str_slice(all, 0, mc_str_find_char(all, 0, '\n')));
 }
 
+/* What row broke which rule, in SQLite's words: the server's own are in the language it was set up
+ * in. Its detail would hold the row's values. */
+static bool name_rule(const PGresult *result, mc_code code, mc_err *err)
+{
+    const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+    const char *column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+
+    if (mc__pg_has_state(result, "23505") && constraint)
+        MC_IGNORE(mc_fail(err, code, "db: UNIQUE constraint failed: index %s", constraint));
+    else if (mc__pg_has_state(result, "23502") && table && column)
+        MC_IGNORE(mc_fail(err, code, "db: NOT NULL constraint failed: %s.%s", table, column));
+    else if (mc__pg_has_state(result, "23503") && constraint)
+        MC_IGNORE(mc_fail(err, code, "db: FOREIGN KEY constraint failed: %s", constraint));
+    else if (mc__pg_has_state(result, "23514") && constraint)
+        MC_IGNORE(mc_fail(err, code, "db: CHECK constraint failed: %s", constraint));
+    else
+        return false;
+    return true;
+}
+
 mc_code mc__pg_fail(mc__pg_conn *conn, const PGresult *result, mc_err *err)
 {
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -64,6 +85,8 @@ mc_code mc__pg_fail(mc__pg_conn *conn, const PGresult *result, mc_err *err)
         code = MC_INTERRUPTED;
     if (!result && !is_lost)
         return mc_fail(err, MC_NO_MEMORY, "db: %.*s", MC_FMT(message)); /* libpq had none */
+    if (name_rule(result, code, err))
+        return code;
     if (place)
         return mc_fail(err, code, "db: at character %s: %.*s", place, MC_FMT(message));
     return mc_fail(err, code, "db: %.*s", MC_FMT(message));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define BYTEA_OID 17 /* catalog/pg_type_d.h: fixed for all servers */
+#define JSONB_OID 3802
 #define DECODED_BYTES ((size_t)256 << 20)
 
 mc_code mc__pg_rows_open(PGresult *result, mc_db_rows *out, mc_err *err)
@@ -98,32 +99,65 @@ static int hex_value(char c)
     return c <= '9' ? c - '0' : c - 'a' + 10; /* the server writes lower case */
 }
 
-/* "\x00ff" as bytes, in memory that lives as long as the row. */
-static mc_str decode_bytes(mc_db_rows *rows, mc_str hex)
+/* Room for the current row's texts that are not as the server sent them. */
+static char *decoded_room(mc_db_rows *rows, size_t size)
 {
     mc__pg_rows *held = rows->stmt;
-    size_t size = hex.len >= 2 ? (hex.len - 2) / 2 : 0;
-    char *bytes;
+    char *room;
 
     if (!held->decoded)
         held->decoded = mc_arena_new(DECODED_BYTES);
-    bytes = held->decoded ? mc_arena_alloc(held->decoded, size) : NULL;
-    if (!bytes) {
+    room = held->decoded ? mc_arena_alloc(held->decoded, size) : NULL;
+    if (!room)
         rows->rc = mc_fail(&rows->err, MC_NO_MEMORY, "db: a value of %zu bytes", size);
+    return room;
+}
+
+/* "\x00ff" as bytes, in memory that lives as long as the row. */
+static mc_str decode_bytes(mc_db_rows *rows, mc_str hex)
+{
+    size_t size = hex.len >= 2 ? (hex.len - 2) / 2 : 0;
+    char *bytes = decoded_room(rows, size);
+
+    if (!bytes)
         return mc_str_of(NULL, 0);
-    }
     for (size_t i = 0; i < size; i++)
         bytes[i] = (char)(hex_value(hex.ptr[2 + 2 * i]) << 4 | hex_value(hex.ptr[3 + 2 * i]));
     return mc_str_of(bytes, size);
 }
 
+/* The server lays jsonb out with a space after each ':' and ','; what it is read into has none. */
+static mc_str compact_json(mc_db_rows *rows, mc_str text)
+{
+    bool is_quoted = false;
+    size_t len = 0;
+    char *room;
+
+    if (text.len == 0 || (text.ptr[0] != '{' && text.ptr[0] != '['))
+        return text;
+    room = decoded_room(rows, text.len);
+    for (size_t i = 0; room && i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '"')
+            is_quoted = !is_quoted;
+        if (c == ' ' && !is_quoted)
+            continue;
+        room[len++] = c;
+        if (c == '\\' && i + 1 < text.len)
+            room[len++] = text.ptr[++i];
+    }
+    return mc_str_of(room, len);
+}
+
 mc_str mc__pg_col_text(mc_db_rows *rows, size_t col)
 {
     mc_str text = raw_text(rows, col);
+    Oid type = PQftype(rows_of(rows)->result, (int)col);
 
-    if (PQftype(rows_of(rows)->result, (int)col) == BYTEA_OID && text.len)
+    if (type == BYTEA_OID && text.len)
         return decode_bytes(rows, text);
-    return text;
+    return type == JSONB_OID ? compact_json(rows, text) : text;
 }
 
 bool mc__pg_col_cell(mc_db_rows *rows, size_t col, mc_str *out)

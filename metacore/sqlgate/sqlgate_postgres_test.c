@@ -118,7 +118,7 @@ static const struct {
      "CURRENT_DATE, l timestamptz DEFAULT (now() AT TIME ZONE 'utc'), m timestamp DEFAULT "
      "'2026-01-31 10:00:00+02', z int); INSERT INTO t (z) VALUES (1)",
      "SELECT a, b, c, d, e, f, g, h, i, k = current_date, l <= now(), m FROM addon_k.t",
-     "1.5|t|f|-3|it's|{\"a\": 1}|[\"x\", \"y\"]|null|new|t|t|2026-01-31 08:00:00+00"},
+     "1.5|t|f|-3|it's|{\"a\":1}|[\"x\",\"y\"]|null|new|t|t|2026-01-31 08:00:00+00"},
     {"a table that numbers its rows, in either spelling",
      "CREATE TABLE t (id bigserial PRIMARY KEY, a int); CREATE TABLE u (id int GENERATED ALWAYS AS "
      "IDENTITY PRIMARY KEY, a int); INSERT INTO t (a) VALUES (7), (8); INSERT INTO u (a) VALUES "
