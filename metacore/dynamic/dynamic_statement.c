@@ -2,10 +2,36 @@
 /* One statement that writes a row, its parameters, and what its failure means to strangers. */
 #include "metacore/dynamic/dynamic_internal.h"
 
-/* "UNIQUE constraint failed: t.organization_id, t.code": the column that the message ends with. */
-static const mc_column *find_conflict(const mc_model *model, mc_str message)
+/* "UNIQUE constraint failed: index uidx_t_organization_id_code": PostgreSQL's, whose name is of the
+ * table and its columns; the longest that it ends with. */
+static const mc_column *find_index_column(mc_arena *arena, const mc_model *model, mc_str index)
 {
+    mc_str head = mc_str_printf(arena, "uidx_%.*s_", MC_FMT(model->table));
     const mc_column *found = NULL;
+
+    for (size_t i = 0; i < model->column_count; i++) {
+        const mc_column *column = &model->columns[i];
+        mc_str own = mc_str_printf(arena, "%.*s%.*s", MC_FMT(head), MC_FMT(column->name));
+        mc_str other = mc_str_printf(arena, "_%.*s", MC_FMT(column->name));
+        bool is_named = mc_str_eq(index, mc_capped_name(arena, own)) ||
+                        (mc_str_starts_with(index, head) && mc_str_ends_with(index, other));
+
+        if (!column->is_system && is_named && (!found || column->name.len > found->name.len))
+            found = column;
+    }
+    return found;
+}
+
+/* "UNIQUE constraint failed: t.organization_id, t.code": the column that the message ends with. */
+static const mc_column *find_conflict(mc_arena *arena, const mc_model *model, mc_str message)
+{
+    mc_str mark = MC_STR("UNIQUE constraint failed: index ");
+    size_t index = mc_str_find(message, mark);
+    const mc_column *found = NULL;
+
+    if (index < message.len)
+        return find_index_column(arena, model,
+                                 mc_str_slice(message, index + mark.len, message.len));
 
     for (size_t i = 0; i < model->column_count; i++) {
         const mc_column *column = &model->columns[i];
@@ -52,7 +78,7 @@ mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err
     const mc_column *column;
 
     if (rc == MC_CONFLICT) {
-        column = find_conflict(model, mc_z(err->msg));
+        column = find_conflict(ctx->arena, model, mc_z(err->msg));
         if (!column)
             return mc_fail(err, MC_CONFLICT, "a value is taken already");
         mc_ctx_field_error(ctx, column->name, MC_STR("duplicate"), MC_STR(""),

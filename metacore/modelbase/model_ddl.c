@@ -197,12 +197,38 @@ static bool has(const existing *e, mc_str name)
 }
 
 /* A store of few types takes text into a column of numbers, and gives back "7" for "007". */
-static bool is_fit(const mc__model *self, const mc_column *column, mc_str type)
+static bool is_fit_for_sqlite(const mc_column *column, mc_str type)
 {
     bool is_number = column->type == MC_COL_INT || column->type == MC_COL_BIGINT ||
                      column->type == MC_COL_BOOL || column->type == MC_COL_DECIMAL;
 
-    return self->dialect != MC_DB_SQLITE || is_number || mc_str_starts_with(type, MC_STR("TEXT"));
+    return is_number || mc_str_starts_with(type, MC_STR("TEXT"));
+}
+
+/* Of many types: what reads and writes the model's values as they are. */
+static bool is_fit_for_postgres(const mc_column *column, mc_str type)
+{
+    static const char *const numbers = " integer bigint smallint numeric ";
+    static const char *const fit[] = {
+        [MC_COL_STRING] = " text character varying citext ",
+        [MC_COL_TEXT] = " text character varying citext ",
+        [MC_COL_UUID] = " uuid ",
+        [MC_COL_BOOL] = " boolean ",
+        [MC_COL_TIMESTAMP] = " timestamp with time zone ",
+        [MC_COL_DATE] = " date ",
+        [MC_COL_JSON] = " jsonb ",
+    };
+    const char *list = column->type < MC_LEN(fit) && fit[column->type] ? fit[column->type] : numbers;
+    char padded[64];
+
+    (void)snprintf(padded, sizeof(padded), " %.*s ", MC_FMT(type)); /* a cut one fits nothing */
+    return mc_str_find(mc_z(list), mc_z(padded)) < mc_z(list).len;
+}
+
+static bool is_fit(const mc__model *self, const mc_column *column, mc_str type)
+{
+    return self->dialect == MC_DB_SQLITE ? is_fit_for_sqlite(column, type)
+                                         : is_fit_for_postgres(column, type);
 }
 
 static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *arena,
@@ -216,7 +242,8 @@ static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *
     mc_db_value args[] = {mc_db_text(table), mc_db_text(schema.len ? schema : MC_STR("public"))};
     mc_str sql = is_sqlite
                      ? MC_STR("SELECT name, type FROM pragma_table_xinfo($1)")
-                     : MC_STR("SELECT column_name, data_type FROM information_schema.columns WHERE "
+                     : MC_STR("SELECT column_name, CASE data_type WHEN 'USER-DEFINED' THEN udt_name "
+                              "ELSE data_type END FROM information_schema.columns WHERE "
                               "table_name = $1 AND table_schema = $2");
     mc_db_rows rows;
     mc_code rc = mc_db_query(conn, sql, args, is_sqlite ? 1 : 2, &rows, err);
