@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Taking data away: the tables of a schema with the record of its migrations, or one organization's
- * rows in them. Tables that others point to come after those that point. */
+ * rows in them. On SQLite tables that others point to come after those that point. */
 #include "metacore/installer/installer_internal.h"
 
 typedef struct tables {
@@ -16,10 +16,6 @@ static mc_code load_tables(mc_ctx *ctx, mc_str schema, tables *out, mc_err *err)
     mc_db_rows rows;
     mc_code rc;
 
-    if (mc_db_conn_dialect(ctx->conn) != MC_DB_SQLITE)
-        return mc_fail(err, MC_NOT_PROVIDED,
-                       "dropping an addon's data is not provided on "
-                       "PostgreSQL: its tables are not made there yet");
     rc = mc_db_query(ctx->conn,
                      MC_STR("SELECT name FROM sqlite_master WHERE type = 'table' AND "
                             "substr(name, 1, length($1)) = $1 ORDER BY name"),
@@ -153,15 +149,23 @@ static mc_code drop_table(mc_ctx *ctx, mc_str physical, mc_uuid org_id, mc_err *
     return run_on(ctx, "DROP TABLE ", physical, "", NULL, 0, err);
 }
 
+static bool is_postgres(const mc_ctx *ctx)
+{
+    return mc_db_conn_dialect(ctx->conn) == MC_DB_POSTGRES;
+}
+
 mc_code mc__drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err)
 {
+    if (is_postgres(ctx))
+        return mc__postgres_drop_rows(ctx, schema, org_id, err);
     return for_each(ctx, schema, org_id, delete_rows, err);
 }
 
 mc_code mc__drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err)
 {
     mc_db_value arg = mc_db_text(schema);
-    mc_code rc = for_each(ctx, schema, (mc_uuid){{0}}, drop_table, err);
+    mc_code rc = is_postgres(ctx) ? mc__postgres_drop_schema(ctx, schema, err)
+                                  : for_each(ctx, schema, (mc_uuid){{0}}, drop_table, err);
 
     return rc == MC_OK ? mc_db_exec(ctx->conn,
                                     MC_STR("DELETE FROM metacore_addon_migrations WHERE "

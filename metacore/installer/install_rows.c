@@ -205,7 +205,7 @@ static mc_code list_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     args[2].as.uuid = (mc_uuid){{0}};
     rc = mc_db_query(conn,
                      MC_STR("SELECT " INSTALLATION_COLUMNS " FROM metacore_installations WHERE "
-                            "deleted_at IS NULL AND ($1 = $3 OR organization_id = $1) AND ($2 = '' "
+                            "deleted_at IS NULL AND (organization_id = $1 OR $1 = $3) AND ($2 = '' "
                             "OR addon_key = $2) ORDER BY addon_key, organization_id"),
                      args, MC_LEN(args), &rows, err);
     if (rc != MC_OK)

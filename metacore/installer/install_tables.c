@@ -14,17 +14,26 @@ typedef struct lookup {
     mc__pass *pass;
 } lookup;
 
+static bool is_postgres(const mc_ctx *ctx)
+{
+    return mc_db_conn_dialect(ctx->conn) == MC_DB_POSTGRES;
+}
+
 static bool has_column(void *user, mc_str table, mc_str column)
 {
     lookup *l = user;
     mc_str name = mc_str_printf(l->ctx->arena, "%.*s.%.*s", MC_FMT(l->schema), MC_FMT(table));
-    mc_db_value args[] = {mc_db_text(name), mc_db_text(column)};
+    mc_db_value args[] = {mc_db_text(is_postgres(l->ctx) ? table : name), mc_db_text(column),
+                          mc_db_text(l->schema)};
+    mc_str sqlite = MC_STR("SELECT 1 FROM pragma_table_xinfo($1) WHERE name = $2");
+    mc_str postgres = MC_STR("SELECT 1 FROM information_schema.columns WHERE table_name = $1 AND "
+                             "column_name = $2 AND table_schema = $3");
     mc_db_rows rows;
     bool is_there;
     mc_err err;
 
-    if (mc_db_query(l->ctx->conn, MC_STR("SELECT 1 FROM pragma_table_xinfo($1) WHERE name = $2"),
-                    args, MC_LEN(args), &rows, &err) != MC_OK)
+    if (mc_db_query(l->ctx->conn, is_postgres(l->ctx) ? postgres : sqlite, args,
+                    is_postgres(l->ctx) ? 3 : 2, &rows, &err) != MC_OK)
         return false;
     is_there = mc_db_rows_next(&rows);
     return mc_db_rows_finish(&rows, &err) == MC_OK && is_there;
@@ -115,16 +124,28 @@ static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
 {
     mc_ctx *ctx = l->ctx;
     mc_str addon_key = l->plan->manifest->key;
-    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG,    .addon_key = addon_key,
-                              .schema = l->schema,  .has_column = has_column,
-                              .has_column_user = l, .make_table = make_table,
-                              .make_table_user = l};
+    bool needs_citext = false;
+    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG,
+                              .addon_key = addon_key,
+                              .schema = l->schema,
+                              .has_column = has_column,
+                              .has_column_user = l,
+                              .make_table = make_table,
+                              .make_table_user = l,
+                              .dialect = mc_db_conn_dialect(ctx->conn),
+                              .out_needs_citext = &needs_citext};
     mc_strs statements;
     mc_err why;
     mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
 
+    if (rc == MC_OK && needs_citext)
+        rc = mc__postgres_need_citext(ctx, &why);
+    if (rc == MC_OK && is_postgres(ctx))
+        rc = mc__postgres_migration_begin(ctx, l->schema, &why);
     for (size_t i = 0; rc == MC_OK && i < statements.count; i++)
         rc = run_statement(l, statements.items[i], &why);
+    if (rc == MC_OK && is_postgres(ctx))
+        rc = mc__postgres_migration_end(ctx, &why);
     if (rc != MC_OK)
         return mc_fail(err, rc == MC_INTERNAL || rc == MC_CONFLICT ? MC_INVALID : rc,
                        "apply %.*s@%.*s: %s", MC_FMT(addon_key), MC_FMT(version), why.msg);
@@ -158,8 +179,11 @@ static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_
                               mc_str schema, mc__pass *pass, mc_err *err)
 {
     lookup l = {self, ctx, plan, schema, pass};
+    bool is_shared = !mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant"));
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
+    if (rc == MC_OK && is_postgres(ctx))
+        rc = mc__postgres_schema_begin(ctx, schema, err);
     for (size_t i = 0; i < plan->migration_count && rc == MC_OK; i++)
         rc = apply_once(&l, plan->migrations[i], err);
     for (size_t i = 0; i < plan->manifest->model_count && rc == MC_OK; i++) {
@@ -168,6 +192,8 @@ static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_
         if (rc == MC_OK)
             rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
     }
+    if (rc == MC_OK && is_postgres(ctx))
+        rc = mc__postgres_schema_end(ctx, schema, is_shared, err);
     return rc;
 }
 

@@ -120,6 +120,16 @@ mc_code mc__settings_merge(const mc_installer *self, mc_ctx *ctx, const mc_manif
 mc_code mc__drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err);
 mc_code mc__drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
 
+/* install_postgres.c: an addon's schema there, in this order, all in one transaction. */
+mc_code mc__postgres_schema_begin(mc_ctx *ctx, mc_str schema, mc_err *err);
+/* Until the end: statements are the schema's role's, which may do nothing outside it. */
+mc_code mc__postgres_migration_begin(mc_ctx *ctx, mc_str schema, mc_err *err);
+mc_code mc__postgres_migration_end(mc_ctx *ctx, mc_err *err);
+mc_code mc__postgres_need_citext(mc_ctx *ctx, mc_err *err);
+mc_code mc__postgres_schema_end(mc_ctx *ctx, mc_str schema, bool is_shared, mc_err *err);
+mc_code mc__postgres_drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
+mc_code mc__postgres_drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err);
+
 /* installer.c */
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
                           mc__pass *pass, mc_installation *out, mc_err *err);

@@ -153,11 +153,12 @@ const char *mc_postgres_missing(void)
     return missing;
 }
 
-mc_str mc_postgres_database(void)
+static mc_str make_database(const char *user)
 {
     char name[16];
-    char *const argv[] = {(char *)BIN "createdb", (char *)"-h", socket_dir, (char *)"-U",
-                          (char *)"postgres",     name,         NULL};
+    char *const argv[] = {(char *)BIN "createdb", (char *)"-h", socket_dir,   (char *)"-U",
+                          (char *)"postgres",     (char *)"-O", (char *)user, name,
+                          NULL};
     char *url = urls[url_count];
 
     if (mc_postgres_missing() || url_count == URLS_MAX)
@@ -165,8 +166,28 @@ mc_str mc_postgres_database(void)
     (void)snprintf(name, sizeof(name), "t%d", url_count++);
     if (!mc_test_check(run(argv), __FILE__, __LINE__, "createdb"))
         return MC_STR("");
-    (void)snprintf(url, URL_BYTES, "postgres://postgres@/%s?host=%s", name, socket_dir);
+    (void)snprintf(url, URL_BYTES, "postgres://%s@/%s?host=%s", user, name, socket_dir);
     return mc_z(url);
+}
+
+mc_str mc_postgres_database(void)
+{
+    return make_database("postgres");
+}
+
+mc_str mc_postgres_owned_database(void)
+{
+    static bool has_owner;
+    char *const argv[] = {(char *)BIN "createuser", (char *)"-h", socket_dir,
+                          (char *)"-U",             (char *)"postgres", (char *)"--createrole",
+                          (char *)"kernel",         NULL};
+
+    if (mc_postgres_missing())
+        return MC_STR("");
+    if (!has_owner && !mc_test_check(run(argv), __FILE__, __LINE__, "createuser"))
+        return MC_STR("");
+    has_owner = true;
+    return make_database("kernel");
 }
 
 bool mc_postgres_restart(void)

@@ -18,6 +18,8 @@ const char *mc_postgres_missing(void);
 
 /** A new empty database's postgres:// address; empty (and the test has failed) if that fails. */
 mc_str mc_postgres_database(void);
+/** The same as an installation has it: its owner's, who may make roles and is no superuser. */
+mc_str mc_postgres_owned_database(void);
 
 /** Stops the server as a crash does and starts it again on the same data. */
 bool mc_postgres_restart(void);
