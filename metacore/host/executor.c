@@ -107,6 +107,7 @@ mc_code mc__work_prepare(mc__work *w)
     if (w->is_identified)
         return MC_OK;
     rc = identify(w);
+    mc_db_conn_set_org(w->req.ctx.conn, w->req.ctx.who.org_id);
     if (rc == MC_OK && route->prepare)
         rc = route->prepare(&w->req, &w->res, route->user, &w->err);
     if (rc == MC_OK && !(route->flags & MC_HTTP_BODY_FILE))
@@ -199,19 +200,29 @@ void mc__worker_stop(void *user)
     worker_conn = NULL;
 }
 
-mc_code mc__work_run(mc__work *w)
+static mc_code bind_worker(mc__work *w)
 {
+    const mc_http_route *route = w->req.match.route;
     mc_code rc = MC_OK;
 
     if (!worker_conn) {
         rc = mc_db_reader_open(w->self->config.db, &worker_conn, &w->err);
-        if (rc == MC_OK && w->req.match.route->run == MC_HTTP_LONG)
+        if (rc == MC_OK && route && route->run == MC_HTTP_LONG)
             mc_db_conn_set_scanning(worker_conn); /* a thread of the long pool runs nothing else */
     }
     if (rc != MC_OK)
         return rc;
     w->req.ctx.conn = worker_conn;
-    rc = mc__work_prepare(w);
+    mc_db_conn_set_org(worker_conn, (mc_uuid){{0}}); /* not the request's before it */
+    return MC_OK;
+}
+
+mc_code mc__work_run(mc__work *w)
+{
+    mc_code rc = bind_worker(w);
+
+    if (rc == MC_OK)
+        rc = mc__work_prepare(w);
     if (rc == MC_OK)
         rc = mc__work_claim(w); /* of a body in a file: only here there is time to read it */
     if (rc != MC_OK)
@@ -229,15 +240,20 @@ static void worker_job(mc_job *job)
     mc__work_finish(w, mc__work_run(w));
 }
 
-static void submit_pool(work *w)
+static void submit_pool_job(work *w, void (*run)(mc_job *job))
 {
     mc_code rc;
 
-    w->job.pool = (mc_job){.run = worker_job};
+    w->job.pool = (mc_job){.run = run};
     w->req.ctx.conn = NULL;
     rc = mc_pool_submit(w->self->pool, &w->job.pool, &w->err);
     if (rc != MC_OK)
         mc__work_finish(w, rc);
+}
+
+static void submit_pool(work *w)
+{
+    submit_pool_job(w, worker_job);
 }
 
 /* Whatever the abandoned run wrote is forgotten; its arena memory waits for the request's end. */
@@ -309,6 +325,26 @@ static bool is_api_path(mc_str path)
            (path.len == prefix.len || path.ptr[prefix.len] == '/');
 }
 
+static void answer_no_route(work *w)
+{
+    w->req.ctx.conn = NULL;
+    mc_http_no_route(&w->res, &w->req);
+    answer(w);
+}
+
+static void no_route_job(mc_job *job)
+{
+    work *w = mc_container_of(job, work, job.pool);
+    mc_code rc = bind_worker(w);
+
+    if (rc == MC_OK)
+        rc = identify(w);
+    if (rc == MC_OK)
+        answer_no_route(w);
+    else
+        mc__work_finish(w, rc);
+}
+
 /* No such route: a stranger learns nothing about which paths exist below /api. */
 static void refuse_path(work *w)
 {
@@ -316,18 +352,19 @@ static void refuse_path(work *w)
     mc_db_conn *conn = w->self->loop_conns[mc_exchange_loop(w->x)];
     mc_code rc = MC_OK;
 
+    if (is_api && w->self->dialect != MC_DB_SQLITE) { /* who asks is known beyond a socket */
+        submit_pool_job(w, no_route_job);
+        return;
+    }
     w->req.ctx.conn = conn;
     mc_db_conn_set_budget(conn, MC_READ_BUDGET_US);
     if (is_api)
         rc = identify(w);
     mc_db_conn_set_budget(conn, 0);
-    w->req.ctx.conn = NULL;
-    if (rc != MC_OK && rc != MC_INTERRUPTED) {
+    if (rc != MC_OK && rc != MC_INTERRUPTED)
         mc__work_finish(w, rc);
-        return;
-    }
-    mc_http_no_route(&w->res, &w->req);
-    answer(w);
+    else
+        answer_no_route(w);
 }
 
 /* By its own traces' ids, so that all who ask decide alike. */
