@@ -49,7 +49,11 @@ int mc_client_sign_in(mc_client *self, const char *email, const char *password);
 /** Registers a new organization's owner and keeps the token; returns the status. */
 int mc_client_register(mc_client *self, const char *name, const char *email, const char *password);
 
-/** A server process. */
+/**
+ * A server process. With METACORE_TEST_DATABASE=postgres in the environment each data directory has
+ * a database of a PostgreSQL server that the test program starts; without such a server all of the
+ * program's tests are skipped.
+ */
 typedef struct mc_process {
     pid_t pid;
     unsigned port;

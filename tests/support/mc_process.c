@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mc_client.h"
+#include "mc_postgres.h"
+#include "mc_test.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +14,7 @@
 
 #define ARGS_MAX 32
 #define START_TRIES 2000 /* of 10 ms */
+#define DATABASES_MAX 64
 
 static const char *binary(void)
 {
@@ -58,8 +61,54 @@ static bool find_port(mc_process *self)
     return self->port != 0;
 }
 
-static void become(const char *const *args, int in, int out)
+/* ---- whose store ---- */
+
+/* A data directory's database, when the tests are run on PostgreSQL. */
+static struct {
+    char data[256];
+    mc_str url;
+} databases[DATABASES_MAX];
+static int database_count;
+
+static bool is_on_postgres(void)
 {
+    const char *which = getenv("METACORE_TEST_DATABASE");
+
+    return which && strcmp(which, "postgres") == 0;
+}
+
+__attribute__((constructor)) static void need_postgres(void)
+{
+    if (is_on_postgres())
+        mc_test_needs(mc_postgres_missing);
+}
+
+/* The same for every program that is given the same directory; NULL: SQLite in it. */
+static const char *database_of(const char *const *args)
+{
+    const char *data = NULL;
+
+    for (; *args; args++) {
+        if (strcmp(args[0], "--data") == 0 && args[1])
+            data = args[1];
+    }
+    if (!data || !is_on_postgres())
+        return NULL;
+    for (int i = 0; i < database_count; i++) {
+        if (strcmp(databases[i].data, data) == 0)
+            return databases[i].url.ptr;
+    }
+    if (database_count == DATABASES_MAX || strlen(data) >= sizeof(databases->data))
+        return NULL;
+    (void)snprintf(databases[database_count].data, sizeof(databases->data), "%s", data);
+    databases[database_count].url = mc_postgres_owned_database();
+    return databases[database_count++].url.ptr;
+}
+
+static void become(const char *const *args, const char *database, int in, int out)
+{
+    if (database)
+        (void)setenv("DATABASE_URL", database, 1);
     if (in >= 0)
         (void)dup2(in, 0);
     (void)dup2(out, 1);
@@ -72,6 +121,7 @@ bool mc_process_start(mc_process *self, const char *data, const char *const *arg
 {
     const char *argv[ARGS_MAX] = {"metacore", "serve", "--listen", "127.0.0.1:0", "--data", data};
     int count = 6;
+    const char *database;
     char text[16384];
     int out;
 
@@ -84,9 +134,10 @@ bool mc_process_start(mc_process *self, const char *data, const char *const *arg
     out = open(self->log, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     if (out < 0)
         return false;
+    database = database_of(argv);
     self->pid = fork();
     if (self->pid == 0)
-        become(argv, -1, out);
+        become(argv, database, -1, out);
     (void)close(out);
     for (int i = 0; i < START_TRIES && self->pid > 0; i++) {
         if (find_port(self))
@@ -121,6 +172,7 @@ int mc_process_run(const char *const *args, const char *input, char *out, size_t
     const char *argv[ARGS_MAX] = {"metacore"};
     int count = 1, status = 0;
     int to_child[2], from_child[2];
+    const char *database;
     size_t got = 0;
     pid_t pid;
 
@@ -129,9 +181,10 @@ int mc_process_run(const char *const *args, const char *input, char *out, size_t
     (void)signal(SIGPIPE, SIG_IGN); /* a child may end before it has read its input */
     if (pipe2(to_child, O_CLOEXEC) != 0 || pipe2(from_child, O_CLOEXEC) != 0)
         return -1;
+    database = database_of(argv);
     pid = fork();
     if (pid == 0)
-        become(argv, to_child[0], from_child[1]);
+        become(argv, database, to_child[0], from_child[1]);
     (void)close(to_child[0]);
     (void)close(from_child[1]);
     if (input && write(to_child[1], input, strlen(input)) < 0)

@@ -17,6 +17,7 @@ static mc_test_case *first, **tail = &first;
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static char case_name[256];
 static const char *skip_reason;
+static const char *(*needs)(void);
 static atomic_int failures; /* of the running test */
 static char dirs[DIRS_MAX][128];
 static int dir_count;
@@ -212,17 +213,24 @@ const char *mc_test_shared(void)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+void mc_test_needs(const char *(*missing)(void))
+{
+    needs = missing;
+}
+
 int main(int argc, char **argv)
 {
     int passed = 0, failed = 0, skipped = 0;
+    const char *missing = needs ? needs() : NULL;
 
     for (mc_test_case *test = first; test; test = test->next) {
         if (argc > 1 && !strstr(test->name, argv[1]))
             continue;
         atomic_store(&failures, 0);
-        skip_reason = NULL;
+        skip_reason = missing;
         mc_test_set_case(NULL);
-        test->run();
+        if (!missing)
+            test->run();
         if (atomic_load(&failures) > 0) {
             failed++;
             printf("not ok - %s\n", test->name);

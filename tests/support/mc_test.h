@@ -90,6 +90,9 @@ const char *mc_test_dir(void);
  */
 void mc_test_at_end(void (*fn)(void));
 
+/** Called before the first test: what it says is missing skips them all. NULL: nothing. */
+void mc_test_needs(const char *(*missing)(void));
+
 /** Folder of the shared test data, or NULL when it is not there (then skip). */
 const char *mc_test_shared(void);
 
