@@ -30,9 +30,9 @@ typedef struct mc__pg_conn {
     mc_uuid session_org;    /* a reader's: as the session has it */
     int64_t transaction_ms; /* the next transaction's statement_timeout; 0: the session's */
     bool is_reader;
-    bool is_snapshot; /* the next transaction only reads, all at one instant */
+    bool is_snapshot;     /* the next transaction only reads, all at one instant */
     bool is_alone_in_org; /* the next transaction waits for the organization's others */
-    bool is_broken;   /* lost, or in a state of which too little is known */
+    bool is_broken;       /* lost, or in a state of which too little is known */
 } mc__pg_conn;
 
 struct mc__pg {

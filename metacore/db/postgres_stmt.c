@@ -322,7 +322,8 @@ mc_code mc__pg_exec_script(mc_db_conn *base, mc_str sql, mc_err *err)
     text = strndup(sql.ptr ? sql.ptr : "", sql.len);
     if (!text)
         return mc_fail(err, MC_NO_MEMORY, "db: script");
-    rc = mc__pg_set_timeout(conn, 0, err); /* an index over a large table takes its time */
+    /* An index over a large table takes its time, unless somebody has said how much there is. */
+    rc = mc__pg_set_timeout(conn, conn->budget_us ? mc__pg_timeout_wanted(conn) : 0, err);
     if (rc == MC_OK) {
         result = PQexec(conn->pg, text);
         if (PQresultStatus(result) != PGRES_EMPTY_QUERY)

@@ -32,13 +32,13 @@ static mc_code ask(mc_ctx *ctx, const char *sql, mc_str arg, mc_str *out, mc_err
 static mc_code role_of(mc_ctx *ctx, mc_str schema, mc_str *out, mc_err *err)
 {
     mc_str database;
-    mc_code rc = ask(ctx, "SELECT current_database() WHERE $1::text IS NOT NULL", schema, &database,
-                     err);
+    mc_code rc =
+        ask(ctx, "SELECT current_database() WHERE $1::text IS NOT NULL", schema, &database, err);
 
     if (rc != MC_OK)
         return rc;
-    *out = mc_capped_name(
-        ctx->arena, mc_str_printf(ctx->arena, "%.*s@%.*s", MC_FMT(schema), MC_FMT(database)));
+    *out = mc_capped_name(ctx->arena,
+                          mc_str_printf(ctx->arena, "%.*s@%.*s", MC_FMT(schema), MC_FMT(database)));
     return out->ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 }
 
@@ -109,9 +109,9 @@ static mc_code script_init(script *s, mc_ctx *ctx, mc_str schema, mc_err *err)
 static void add(script *s, const char *before, mc_str name, const char *between, const char *after)
 {
     mc_buf_str(&s->sql, mc_z(before));
-    mc_buf_str(&s->sql, name.len ? mc_physical_name(s->ctx->arena, MC_DB_POSTGRES, s->schema, name)
-                                 : mc_physical_name(s->ctx->arena, MC_DB_POSTGRES, MC_STR(""),
-                                                    s->schema));
+    mc_buf_str(&s->sql,
+               name.len ? mc_physical_name(s->ctx->arena, MC_DB_POSTGRES, s->schema, name)
+                        : mc_physical_name(s->ctx->arena, MC_DB_POSTGRES, MC_STR(""), s->schema));
     if (between) {
         mc_buf_str(&s->sql, mc_z(between));
         mc_buf_sql_ident(&s->sql, s->role);
@@ -145,8 +145,8 @@ static mc_code run(script *s, mc_err *err)
 static mc_code ensure_role(script *s, mc_err *err)
 {
     mc_str is_there, may;
-    mc_code rc = ask(s->ctx, "SELECT 'yes' FROM pg_roles WHERE rolname = $1", s->role, &is_there,
-                     err);
+    mc_code rc =
+        ask(s->ctx, "SELECT 'yes' FROM pg_roles WHERE rolname = $1", s->role, &is_there, err);
 
     if (rc != MC_OK || is_there.len)
         return rc;
@@ -305,8 +305,7 @@ static mc_code delete_rows(mc_ctx *ctx, mc_str schema, const tables *all, mc_uui
         if (all->items[i].org_type.len == 0)
             continue;
         mc_buf_printf(&sql, "%st%zu AS (DELETE FROM ", count++ ? ", " : "WITH ", i);
-        mc_buf_str(&sql,
-                   mc_physical_name(ctx->arena, MC_DB_POSTGRES, schema, all->items[i].name));
+        mc_buf_str(&sql, mc_physical_name(ctx->arena, MC_DB_POSTGRES, schema, all->items[i].name));
         mc_buf_lit(&sql, " WHERE \"organization_id\"::text = $1::uuid::text)");
     }
     mc_buf_lit(&sql, " SELECT 1");

@@ -179,15 +179,16 @@ static mc_str answer_of(shop *s, mc_uuid org, const char *sqlite, const char *po
               "SELECT column_name FROM information_schema.columns WHERE table_schema = "           \
               "'addon_pad' AND table_name = 'notes' AND column_name NOT LIKE '%\\_%' ORDER BY 1")
 #define LEFTOVERS                                                                                  \
-    answer_of(&s, A, "SELECT name FROM sqlite_master WHERE name LIKE 'addon%'",                    \
-              "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'addon%' UNION ALL SELECT "     \
-              "rolname FROM pg_roles WHERE rolname = 'addon_pad@' || current_database() UNION ALL " \
-              "SELECT addon_key FROM metacore_addons UNION ALL SELECT schema_name FROM "           \
-              "metacore_addon_migrations")
+    answer_of(                                                                                     \
+        &s, A, "SELECT name FROM sqlite_master WHERE name LIKE 'addon%'",                          \
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'addon%' UNION ALL SELECT "           \
+        "rolname FROM pg_roles WHERE rolname = 'addon_pad@' || current_database() UNION ALL "      \
+        "SELECT addon_key FROM metacore_addons UNION ALL SELECT schema_name FROM "                 \
+        "metacore_addon_migrations")
 
 #define INSERT(org, title)                                                                         \
     "INSERT INTO notes (id, organization_id, title) VALUES (gen_random_uuid(), '" org##_TEXT       \
-    "', '" title "');"
+        "', '" title "');"
 
 /* ---- tests; each on both stores ---- */
 
@@ -280,9 +281,11 @@ MC_TEST("a migration that fails leaves nothing behind")
 static mc_code uninstall_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     question *q = user;
+    mc_install_target target = {.addon_key = MC_STR("pad"), .org_id = q->org};
+    mc_installation was;
 
     (void)conn;
-    return mc_installer_uninstall(q->s->installer, ctx, MC_STR("pad"), q->org, q->drop, err);
+    return mc_installer_uninstall(q->s->installer, ctx, &target, q->drop, &was, err);
 }
 
 /* By nobody in particular, as from the command line. */
@@ -303,11 +306,12 @@ static void take_away(mc_db_dialect dialect)
                 "text, line uuid);"
                 "CREATE TABLE lines (id uuid PRIMARY KEY, organization_id uuid NOT NULL, note uuid "
                 "REFERENCES notes (id), up uuid REFERENCES lines (id));"
-                "CREATE TABLE words (a text);" INSERT(A, "one") INSERT(B, "two")
-                "INSERT INTO notes (id, organization_id, title) VALUES ('" A_TEXT "', '" A_TEXT
-                "', 'three');"
-                "INSERT INTO lines (id, organization_id, note, up) VALUES ('" B_TEXT "', '" A_TEXT
-                "', '" A_TEXT "', '" B_TEXT "'); INSERT INTO words VALUES ('w')"}};
+                "CREATE TABLE words (a text);" INSERT(A, "one") INSERT(
+                    B, "two") "INSERT INTO notes (id, organization_id, title) VALUES ('" A_TEXT
+                              "', '" A_TEXT "', 'three');"
+                              "INSERT INTO lines (id, organization_id, note, up) VALUES ('" B_TEXT
+                              "', '" A_TEXT "', '" A_TEXT "', '" B_TEXT
+                              "'); INSERT INTO words VALUES ('w')"}};
     shop s;
     mc_err err;
 
@@ -372,18 +376,20 @@ static const struct {
 } as_role[] = {
     {"its rows, of the session's organization", "SELECT title FROM addon_pad.notes", MC_OK, "one"},
     {"a row more",
-     "INSERT INTO addon_pad.notes (organization_id, title) VALUES ('" A_TEXT "', 'x') RETURNING title",
+     "INSERT INTO addon_pad.notes (organization_id, title) VALUES ('" A_TEXT
+     "', 'x') RETURNING title",
      MC_OK, "x"},
     {"not one of another organization's",
-     "INSERT INTO addon_pad.notes (organization_id, title) VALUES ('" B_TEXT "', 'x') RETURNING title",
+     "INSERT INTO addon_pad.notes (organization_id, title) VALUES ('" B_TEXT
+     "', 'x') RETURNING title",
      MC_INTERNAL, ""},
     {"nor one given to it",
      "UPDATE addon_pad.notes SET organization_id = '" B_TEXT "' RETURNING title", MC_INTERNAL, ""},
     {"what is for all, to read", "SELECT a FROM addon_pad.words", MC_OK, "w"},
     {"and not to write", "DELETE FROM addon_pad.words RETURNING a", MC_INTERNAL, ""},
     {"nothing of the kernel's", "SELECT email FROM public.users", MC_INTERNAL, ""},
-    {"no key to it either", "CREATE TABLE addon_pad.t (a uuid REFERENCES public.users)", MC_INTERNAL,
-     ""},
+    {"no key to it either", "CREATE TABLE addon_pad.t (a uuid REFERENCES public.users)",
+     MC_INTERNAL, ""},
     {"no table of its own", "CREATE TABLE addon_pad.t (a int)", MC_INTERNAL, ""},
     {"no change of one", "ALTER TABLE addon_pad.notes DISABLE ROW LEVEL SECURITY", MC_INTERNAL, ""},
     {"no other addon's", "SELECT 1 FROM addon_other.t", MC_INTERNAL, ""},
@@ -451,7 +457,8 @@ MC_TEST("a session of nobody's sees no organization's rows on PostgreSQL, their 
     MC_EXPECT_Z(answer, "x");
     MC_EXPECT_OK(
         ask(&s, A,
-            "SELECT relname FROM pg_class WHERE relnamespace = 'addon_pad'::regnamespace AND relkind "
+            "SELECT relname FROM pg_class WHERE relnamespace = 'addon_pad'::regnamespace AND "
+            "relkind "
             "= 'r' AND relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)",
             &answer, &err),
         &err);

@@ -179,7 +179,6 @@ static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_
                               mc_str schema, mc__pass *pass, mc_err *err)
 {
     lookup l = {self, ctx, plan, schema, pass};
-    bool is_shared = !mc_str_eq(plan->manifest->tenant_isolation, MC_STR("schema-per-tenant"));
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     if (rc == MC_OK && is_postgres(ctx))
@@ -193,7 +192,7 @@ static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_
             rc = ensure_table(self, ctx, schema, &plan->manifest->models[i], err);
     }
     if (rc == MC_OK && is_postgres(ctx))
-        rc = mc__postgres_schema_end(ctx, schema, is_shared, err);
+        rc = mc__postgres_schema_end(ctx, schema, !mc__is_per_tenant(plan), err);
     return rc;
 }
 

@@ -218,7 +218,8 @@ static bool is_fit_for_postgres(const mc_column *column, mc_str type)
         [MC_COL_DATE] = " date ",
         [MC_COL_JSON] = " jsonb ",
     };
-    const char *list = column->type < MC_LEN(fit) && fit[column->type] ? fit[column->type] : numbers;
+    const char *list =
+        column->type < MC_LEN(fit) && fit[column->type] ? fit[column->type] : numbers;
     char padded[64];
 
     (void)snprintf(padded, sizeof(padded), " %.*s ", MC_FMT(type)); /* a cut one fits nothing */
@@ -240,11 +241,11 @@ static mc_code load_existing(const mc__model *self, mc_db_conn *conn, mc_arena *
                                                            MC_FMT(self->model.table))
                                            : self->model.table;
     mc_db_value args[] = {mc_db_text(table), mc_db_text(schema.len ? schema : MC_STR("public"))};
-    mc_str sql = is_sqlite
-                     ? MC_STR("SELECT name, type FROM pragma_table_xinfo($1)")
-                     : MC_STR("SELECT column_name, CASE data_type WHEN 'USER-DEFINED' THEN udt_name "
-                              "ELSE data_type END FROM information_schema.columns WHERE "
-                              "table_name = $1 AND table_schema = $2");
+    mc_str sql =
+        is_sqlite ? MC_STR("SELECT name, type FROM pragma_table_xinfo($1)")
+                  : MC_STR("SELECT column_name, CASE data_type WHEN 'USER-DEFINED' THEN udt_name "
+                           "ELSE data_type END FROM information_schema.columns WHERE "
+                           "table_name = $1 AND table_schema = $2");
     mc_db_rows rows;
     mc_code rc = mc_db_query(conn, sql, args, is_sqlite ? 1 : 2, &rows, err);
 

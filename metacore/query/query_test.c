@@ -226,8 +226,8 @@ MC_TEST("the count has the rows' conditions and no order, on PostgreSQL too")
     mc_buf_init(&sql, 0);
     MC_EXPECT_OK(mc_query_parse(&ctx, model, MC_DB_POSTGRES, &pair, 1, &query, &err), &err);
     mc_query_write_count(&query, &sql);
-    MC_EXPECT_Z(mc_buf_get(&sql),
-                "SELECT count(*) FROM \"t\" WHERE " SCOPE " AND \"subject\"::text COLLATE \"und-x-icu\" ILIKE $2");
+    MC_EXPECT_Z(mc_buf_get(&sql), "SELECT count(*) FROM \"t\" WHERE " SCOPE
+                                  " AND \"subject\"::text COLLATE \"und-x-icu\" ILIKE $2");
     MC_EXPECT_Z(query.args[1].as.text, "%50\\%\\_\\\\%");
     mc_buf_clear(&sql);
     mc_query_write_select(&query, MC_STR("\"id\""), &sql);

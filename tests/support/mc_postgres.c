@@ -156,9 +156,9 @@ const char *mc_postgres_missing(void)
 static mc_str make_database(const char *user)
 {
     char name[16];
-    char *const argv[] = {(char *)BIN "createdb", (char *)"-h", socket_dir,   (char *)"-U",
-                          (char *)"postgres",     (char *)"-O", (char *)user, name,
-                          NULL};
+    char *const argv[] = {
+        (char *)BIN "createdb", (char *)"-h", socket_dir, (char *)"-U", (char *)"postgres",
+        (char *)"-O",           (char *)user, name,       NULL};
     char *url = urls[url_count];
 
     if (mc_postgres_missing() || url_count == URLS_MAX)
@@ -178,9 +178,9 @@ mc_str mc_postgres_database(void)
 mc_str mc_postgres_owned_database(void)
 {
     static bool has_owner;
-    char *const argv[] = {(char *)BIN "createuser", (char *)"-h", socket_dir,
-                          (char *)"-U",             (char *)"postgres", (char *)"--createrole",
-                          (char *)"kernel",         NULL};
+    char *const argv[] = {
+        (char *)BIN "createuser", (char *)"-h",           socket_dir,       (char *)"-U",
+        (char *)"postgres",       (char *)"--createrole", (char *)"kernel", NULL};
 
     if (mc_postgres_missing())
         return MC_STR("");
