@@ -142,7 +142,8 @@ void mc__review_wasm(mc__reviewer *r)
     if (rc == MC_NO_MEMORY)
         r->is_out_of_memory = true;
     else if (rc != MC_OK)
-        add(r, entry, false, mc_z(why.msg), "compile it for WebAssembly 2.0 without SIMD");
+        add(r, entry, false, mc_z(why.msg),
+            "compile it for WebAssembly 2.0, and no feature beyond it");
     else
         check_module(r, entry, module);
     mc_wasm_module_free(module);

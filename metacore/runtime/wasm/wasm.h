@@ -6,12 +6,12 @@
  * wasm: WebAssembly modules of strangers: read, validated, described.
  *
  * Supported: WebAssembly 1.0 with sign extension, saturating conversions, bulk memory, multiple
- * values, reference types with multiple tables, and mutable globals. A module that needs more is
- * refused with the feature's name and the offset of its first use.
+ * values, reference types with multiple tables, mutable globals, and fixed-width SIMD. A module
+ * that needs more is refused with the feature's name and the offset of its first use.
  *
  * Not here: which imports a guest may have, and what they do (host/).
  * Threads:  a module is immutable once read.
- * Standard: WebAssembly Core Specification 2.0 less fixed-width SIMD, chapters 3 and 5, appendix.
+ * Standard: WebAssembly Core Specification 2.0, chapters 3 and 5, appendix.
  */
 
 #include "metacore/base/err.h"

@@ -26,13 +26,23 @@ typedef enum mcw_trap {
     MCW_TRAP_COUNT
 } mcw_trap;
 
+/* tcc has no vectors. Elsewhere one is aligned like its neighbours, so that values stay as small.
+ */
+#ifdef __TINYC__
+typedef struct mcw_v128 {
+    uint64_t lanes[2];
+} mcw_v128;
+#else
+typedef uint64_t mcw_v128 __attribute__((vector_size(16), aligned(8)));
+#endif
+
 typedef union mcw_value {
     uint32_t i32;
     uint64_t i64;
     float f32;
     double f64;
     void *ref; /* funcref: an mcw_func; null: NULL */
-    uint64_t v128[2];
+    mcw_v128 v128;
 } mcw_value;
 
 typedef struct mcw_instance mcw_instance;

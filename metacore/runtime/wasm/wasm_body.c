@@ -108,8 +108,8 @@ uint32_t mc__wasm_read_index(mc__wasm_body *b, uint32_t count, const char *what)
 
 /* ---- plain instructions ---- */
 
-/* The offset, which may be any: an access beyond the memory traps. */
-static uint32_t read_access(mc__wasm_body *b, const mc__wasm_op *op)
+/* An access beyond the memory is valid, and traps. */
+uint32_t mc__wasm_read_access(mc__wasm_body *b, const mc__wasm_op *op)
 {
     size_t start = b->r->at;
     uint32_t align = mc__wasm_read_u32(b->r);
@@ -136,7 +136,7 @@ static bool step_plain(mc__wasm_body *b, uint32_t opcode)
     if (!op)
         return false;
     if (op->access)
-        offset = read_access(b, op);
+        offset = mc__wasm_read_access(b, op);
     for (size_t n = strlen(op->params); n-- > 0;)
         (void)mc__wasm_pop(b, mc__wasm_type_of_letter(op->params[n])); /* only the check */
     if (mc__wasm_emitting(b))
@@ -161,8 +161,6 @@ static const char *feature_of(uint32_t opcode)
         return "garbage collection";
     if (opcode >= 0xe0 && opcode <= 0xe6)
         return "stack switching";
-    if (opcode == 0xfd)
-        return "fixed-width SIMD";
     if (opcode == 0xfe)
         return "threads";
     return NULL;
@@ -187,6 +185,10 @@ static void step(mc__wasm_body *b)
 
     b->at = b->r->at;
     opcode = mc__wasm_read_byte(b->r);
+    if (opcode == 0xfd) {
+        mc__wasm_step_simd(b);
+        return;
+    }
     if (opcode == 0xfc) {
         uint32_t sub = mc__wasm_read_u32(b->r);
 

@@ -7,7 +7,7 @@
  * the standard's appendix "Validation Algorithm" has them.
  *
  * wasm_body.c walks; wasm_body_control.c knows blocks and branches; wasm_body_state.c variables,
- * memories, tables and references.
+ * memories, tables and references; wasm_body_simd.c vectors.
  */
 
 #include "metacore/runtime/wasm/wasm_emit_internal.h"
@@ -60,6 +60,8 @@ static inline mc__wasm_emit *mc__wasm_emitting(mc__wasm_body *b)
 }
 /* What follows cannot be reached. */
 void mc__wasm_set_dead(mc__wasm_body *b);
+/* The alignment and offset of an access; the alignment is checked, the offset may be any. */
+uint32_t mc__wasm_read_access(mc__wasm_body *b, const mc__wasm_op *op);
 /* An index that must be below count; 0 when it is not (then failed). */
 uint32_t mc__wasm_read_index(mc__wasm_body *b, uint32_t count, const char *what);
 
@@ -67,5 +69,7 @@ uint32_t mc__wasm_read_index(mc__wasm_body *b, uint32_t count, const char *what)
 
 bool mc__wasm_step_control(mc__wasm_body *b, uint32_t opcode);
 bool mc__wasm_step_state(mc__wasm_body *b, uint32_t opcode);
+/* What is behind prefix 0xfd, whatever it is. */
+void mc__wasm_step_simd(mc__wasm_body *b);
 
 #endif

@@ -147,10 +147,14 @@ static bool fits(const mc__wasm_functype *type, const mc__wasm_import_rule *rule
     return !rule->has_result || type->results[0] == MC__WASM_I64;
 }
 
-static mc_code another_type(const mc__wasm_import *wanted, mc_err *err)
+static mc_code another_type(const mc_wasm_module *m, const mc__wasm_import *wanted, mc_err *err)
 {
-    return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is of another type",
-                   MC_FMT(wanted->module), MC_FMT(wanted->name));
+    const char *what = mc__wasm_has_vectors(mc__wasm_function_type(m, wanted->index))
+                           ? "takes or gives v128, which stays in a guest"
+                           : "is of another type";
+
+    return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s %s", MC_FMT(wanted->module),
+                   MC_FMT(wanted->name), what);
 }
 
 static mc_code bind_builtin(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_module *m,
@@ -161,7 +165,7 @@ static mc_code bind_builtin(mc__wasm_host *host, mc__wasm_store *store, const mc
 
     mc_wasm_module_get_import(m, number, &name);
     if (strcmp(name.signature, builtin->signature) != 0)
-        return another_type(wanted, err);
+        return another_type(m, wanted, err);
     host->wasi.is_bound = true;
     host->functions[number] =
         (mcw_func){builtin->code, (mcw_instance *)(void *)&host->wasi,
@@ -191,7 +195,7 @@ static mc_code bind(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_mo
             !mc_str_eq(wanted->name, mc_z(rule->name)))
             continue;
         if (!fits(type, rule) || rule->pairs < 1 || rule->pairs > MC_WASM_HOST_ARGS_MAX)
-            return another_type(wanted, err);
+            return another_type(m, wanted, err);
         code = rule->has_result ? gives[rule->pairs - 1] : takes[rule->pairs - 1];
         host->imports[number] = (import){host, (uint32_t)i};
         host->functions[number] = (mcw_func){code, (mcw_instance *)(void *)&host->imports[number],

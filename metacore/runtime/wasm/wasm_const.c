@@ -50,6 +50,18 @@ static mc__wasm_type read_func(mc_wasm_module *m, mc__wasm_reader *r, size_t sta
     return MC__WASM_FUNCREF;
 }
 
+static mc__wasm_type read_vector(mc__wasm_reader *r, size_t start, mc__wasm_const *out)
+{
+    uint32_t opcode = mc__wasm_read_u32(r);
+
+    if (!mc__wasm_failed(r) && opcode != 0x0c)
+        mc__wasm_refuse(r, MC_INVALID, start, "constant expression required");
+    out->kind = MC__WASM_CONST_V128;
+    out->index = (uint32_t)r->at;
+    (void)mc__wasm_read_bytes(r, 16); /* checked only: they stay where they are */
+    return MC__WASM_V128;
+}
+
 /* The one instruction; its type. */
 static mc__wasm_type read_instruction(mc_wasm_module *m, mc__wasm_reader *r, mc__wasm_const *out)
 {
@@ -79,8 +91,7 @@ static mc__wasm_type read_instruction(mc_wasm_module *m, mc__wasm_reader *r, mc_
         mc__wasm_refuse(r, MC_NOT_PROVIDED, start, "garbage collection is not supported");
         break;
     case 0xfd:
-        mc__wasm_refuse(r, MC_NOT_PROVIDED, start, "fixed-width SIMD is not supported");
-        break;
+        return read_vector(r, start, out);
     default:
         mc__wasm_refuse(r, MC_INVALID, start, "constant expression required");
     }

@@ -69,17 +69,21 @@ static void start_chunk(mc__wasm_emit *e)
 static void put_prototype(mc_buf *out, const mc__wasm_functype *type, const char *prefix,
                           uint32_t number, const char *suffix, bool with_names)
 {
-    mc_buf_str(out, mc_z(type->result_count == 1 ? mc__wasm_c_type(type->results[0]) : "void"));
+    mc_buf_str(out, mc_z(type->result_count != 1             ? "void"
+                         : type->results[0] == MC__WASM_V128 ? "v128_out"
+                                                             : mc__wasm_c_type(type->results[0])));
     mc_buf_char(out, ' ');
     mc_buf_str(out, mc_z(prefix));
     mc_buf_u64(out, number);
     mc_buf_str(out, mc_z(suffix));
     mc_buf_lit(out, "(mcw_instance *I");
     for (uint32_t i = 0; i < type->param_count; i++) {
+        bool is_vector = type->params[i] == MC__WASM_V128;
+
         mc_buf_lit(out, ", ");
-        mc_buf_str(out, mc_z(mc__wasm_c_type(type->params[i])));
+        mc_buf_str(out, is_vector ? MC_STR("v128_in") : mc_z(mc__wasm_c_type(type->params[i])));
         if (with_names) {
-            mc_buf_lit(out, " a");
+            mc_buf_str(out, is_vector ? MC_STR(" p") : MC_STR(" a"));
             mc_buf_u64(out, i);
         }
     }
@@ -240,6 +244,15 @@ void mc__wasm_emit_begin_function(mc__wasm_emit *e, uint32_t function, const mc_
 
 static void put_variables(mc__wasm_emit *e, const mc__wasm_functype *type)
 {
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        if (type->params[i] != MC__WASM_V128)
+            continue;
+        mc_buf_lit(&e->chunk, "v128 a");
+        mc_buf_u64(&e->chunk, i);
+        mc_buf_lit(&e->chunk, " = V_LOCAL(p");
+        mc_buf_u64(&e->chunk, i);
+        mc_buf_lit(&e->chunk, ");\n");
+    }
     for (uint32_t i = type->param_count; i < e->local_count; i++) {
         mc_buf_str(&e->chunk, mc_z(mc__wasm_c_type(e->locals[i])));
         mc_buf_lit(&e->chunk, " a");
@@ -320,16 +333,21 @@ static void put_entry(mc__wasm_emit *e, uint32_t index)
 {
     const mc__wasm_functype *type = &e->m->types[index];
     mc_buf *out = &e->code;
+    bool gives_vector = type->result_count == 1 && type->results[0] == MC__WASM_V128;
 
     mc__wasm_put(e, "static void e%u(const mcw_func *f, mcw_value *v)\n{\n", index);
-    if (type->result_count == 1)
+    mc__wasm_put(e, "mcw_instance *I = f->instance;\n");
+    if (gives_vector)
+        mc__wasm_put(e, "V_CALL(v[0].v128, ");
+    else if (type->result_count == 1)
         mc__wasm_put(e, "v[0].%s = ", mc__wasm_c_member(type->results[0]));
-    mc__wasm_put(e, "((%T)f->code)(f->instance", index);
+    mc__wasm_put(e, "((%T)f->code)(I", index);
     for (uint32_t i = 0; i < type->param_count; i++)
-        mc__wasm_put(e, ", v[%u].%s", i, mc__wasm_c_member(type->params[i]));
-    mc_buf_lit(out, ");\n");
+        mc__wasm_put(e, type->params[i] == MC__WASM_V128 ? ", V(v[%u].%s)" : ", v[%u].%s", i,
+                     mc__wasm_c_member(type->params[i]));
+    mc_buf_str(out, gives_vector ? MC_STR("));\n") : MC_STR(");\n"));
     for (uint32_t i = 0; type->result_count > 1 && i < type->result_count; i++)
-        mc__wasm_put(e, "v[%u] = f->instance->rt->results[%u];\n", i, i);
+        mc__wasm_put(e, "v[%u] = I->rt->results[%u];\n", i, i);
     mc_buf_lit(out, "}\n");
 }
 

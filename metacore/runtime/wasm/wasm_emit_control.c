@@ -27,7 +27,8 @@ void mc__wasm_put_return(mc__wasm_emit *e, uint32_t height)
     const mc__wasm_functype *type = mc__wasm_function_type(e->m, e->function);
 
     if (type->result_count == 1) {
-        mc__wasm_put(e, "return %S;\n", type->results[0], height);
+        mc__wasm_put(e, type->results[0] == MC__WASM_V128 ? "V_RETURN(%S);\n" : "return %S;\n",
+                     type->results[0], height);
         return;
     }
     for (uint32_t i = 0; i < type->result_count; i++)
@@ -84,17 +85,23 @@ void mc__wasm_emit_unreachable(mc__wasm_emit *e)
     mc__wasm_put(e, "TRAP(MCW_TRAP_UNREACHABLE);\n");
 }
 
+static bool gives_vector(const mc__wasm_functype *type)
+{
+    return type->result_count == 1 && type->results[0] == MC__WASM_V128;
+}
+
 static void put_arguments(mc__wasm_emit *e, const mc__wasm_functype *type, uint32_t height)
 {
     for (uint32_t i = 0; i < type->param_count; i++)
-        mc__wasm_put(e, ", %S", type->params[i], height + i);
-    mc__wasm_put(e, ");\n");
+        mc__wasm_put(e, type->params[i] == MC__WASM_V128 ? ", V(%S)" : ", %S", type->params[i],
+                     height + i);
+    mc__wasm_put(e, gives_vector(type) ? "));\n" : ");\n");
 }
 
 static void put_result(mc__wasm_emit *e, const mc__wasm_functype *type, uint32_t height)
 {
     if (type->result_count == 1)
-        mc__wasm_put(e, "%S = ", type->results[0], height);
+        mc__wasm_put(e, gives_vector(type) ? "V_CALL(%S, " : "%S = ", type->results[0], height);
 }
 
 static void put_results(mc__wasm_emit *e, const mc__wasm_functype *type, uint32_t height)

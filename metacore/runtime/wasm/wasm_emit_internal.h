@@ -7,8 +7,9 @@
  *
  * The text is made of our words and of numbers; no string of the module reaches it. Operands live
  * in variables named by type and height: si3 is an i32 at height 3 (sl i64, sf f32, sd f64, sr a
- * reference), so that blocks and branches become labels, moves and gotos. Locals are aN, functions
- * wN, globals gN, types tN, labels LN and EN (an else). I is the instance, M its memory.
+ * reference, sv a vector), so that blocks and branches become labels, moves and gotos. Locals are
+ * aN, functions wN, globals gN, types tN, labels LN and EN (an else). I is the instance, M its
+ * memory.
  *
  * Heights in what follows are those of the first operand or result.
  */
@@ -66,6 +67,15 @@ void mc__wasm_emit_call_indirect(mc__wasm_emit *e, uint32_t type, uint32_t table
                                  uint32_t height);
 
 void mc__wasm_emit_plain(mc__wasm_emit *e, const mc__wasm_op *op, uint32_t offset, uint32_t height);
+/* What an instruction of vectors says beside its operands, where it says it. */
+typedef struct mc__wasm_vector_immediates {
+    uint32_t offset;
+    uint8_t lane;
+    const uint8_t *bytes; /* 16 */
+} mc__wasm_vector_immediates;
+
+void mc__wasm_emit_vector(mc__wasm_emit *e, const mc__wasm_op *op,
+                          const mc__wasm_vector_immediates *immediates, uint32_t height);
 void mc__wasm_emit_const(mc__wasm_emit *e, mc__wasm_type type, uint64_t bits, uint32_t height);
 void mc__wasm_emit_select(mc__wasm_emit *e, mc__wasm_type type, uint32_t height);
 /* is_get: to the operand at height; else from it. */

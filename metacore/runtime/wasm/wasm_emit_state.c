@@ -57,8 +57,12 @@ void mc__wasm_emit_const(mc__wasm_emit *e, mc__wasm_type type, uint64_t bits, ui
 
 void mc__wasm_emit_select(mc__wasm_emit *e, mc__wasm_type type, uint32_t height)
 {
-    mc__wasm_put(e, "%S = %S ? %S : %S;\n", type, height, MC__WASM_I32, height + 2, type, height,
-                 type, height + 1);
+    if (type == MC__WASM_V128) /* a structure to tcc, which picks none by an expression */
+        mc__wasm_put(e, "if (!%S) %S = %S;\n", MC__WASM_I32, height + 2, type, height, type,
+                     height + 1);
+    else
+        mc__wasm_put(e, "%S = %S ? %S : %S;\n", type, height, MC__WASM_I32, height + 2, type,
+                     height, type, height + 1);
 }
 
 void mc__wasm_emit_local(mc__wasm_emit *e, bool is_get, mc__wasm_type type, uint32_t index,

@@ -21,6 +21,7 @@ struct mc__wasm_emit {
     uint32_t *function_chunk;
     uint32_t *global_chunk;
     uint32_t *type_chunk;
+    uint32_t vector_chunk; /* the last that has vectors */
 
     uint32_t function;
     uint32_t next_label;

@@ -23,6 +23,40 @@ typedef float f32;
 typedef double f64;
 typedef void *ref;
 
+/*
+ * Vectors, whose operations are in wasm_guest_v128_internal.h. tcc, which has none, makes room in
+ * the frame for each structure that a call returns, and no check of the stack: there, they go by
+ * address. V is a vector as an argument, V_SET one from an operation, V_CALL and V_RETURN one as
+ * the result of a function.
+ */
+#ifdef __TINYC__
+typedef mcw_v128 v128;
+typedef const v128 *v128_in;
+typedef void v128_out;
+#define V(a) &(a)
+#define V_LOCAL(a) *(a)
+#define V_SET(r, f, ...) f(&(r), __VA_ARGS__)
+#define V_CALL(r, call)                                                                            \
+    do {                                                                                           \
+        call;                                                                                      \
+        (r) = I->rt->results[0].v128;                                                              \
+    } while (0)
+#define V_RETURN(a)                                                                                \
+    do {                                                                                           \
+        I->rt->results[0].v128 = (a);                                                              \
+        return;                                                                                    \
+    } while (0)
+#else
+typedef u64 v128 __attribute__((vector_size(16)));
+typedef v128 v128_in;
+typedef v128 v128_out;
+#define V(a) (a)
+#define V_LOCAL(a) (a)
+#define V_SET(r, f, ...) (r) = f(__VA_ARGS__)
+#define V_CALL(r, call) (r) = (call)
+#define V_RETURN(a) return (a)
+#endif
+
 void *memcpy(void *, const void *, __SIZE_TYPE__);
 void *memmove(void *, const void *, __SIZE_TYPE__);
 void *memset(void *, int, __SIZE_TYPE__);

@@ -85,7 +85,7 @@ static mcw_value value_of(mc__wasm_instance *self, mc__wasm_const init)
         value = *self->abi.imported_globals[init.index];
         break;
     case MC__WASM_CONST_V128:
-        memcpy(value.v128, self->m->bytes.ptr + init.index, sizeof(value.v128));
+        memcpy(&value.v128, self->m->bytes.ptr + init.index, sizeof(value.v128));
         break;
     default:
         value.i64 = init.bits;

@@ -222,6 +222,13 @@ struct mc__wasm_emit;
 mc_code mc__wasm_module_read(mc_str bytes, bool with_bodies, struct mc__wasm_emit *emit,
                              mc_wasm_module **out, mc_err *err);
 
+/* Such a function is not called from outside, and calls nobody there. */
+static inline bool mc__wasm_has_vectors(const mc__wasm_functype *type)
+{
+    return memchr(type->params, MC__WASM_V128, type->param_count) ||
+           memchr(type->results, MC__WASM_V128, type->result_count);
+}
+
 /* ---- wasm_body.c: the code section ---- */
 
 void mc__wasm_read_code(mc_wasm_module *m, mc__wasm_reader *r, bool with_bodies,

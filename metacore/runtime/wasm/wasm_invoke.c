@@ -66,6 +66,10 @@ static mc_code find_function(invocation *v, uint32_t *out_function, uint32_t *ou
     if (!type)
         return mc_fail(v->err, MC_NOT_FOUND, "wasm: export %.*s missing from module",
                        MC_FMT(v->call->function));
+    if (mc__wasm_has_vectors(type))
+        return mc_fail(v->err, MC_REJECTED,
+                       "wasm: export %.*s takes or gives v128, which stays in a guest",
+                       MC_FMT(v->call->function));
     if (!dialect_of(type, out_dialect))
         return mc_fail(v->err, MC_REJECTED, "wasm: export %.*s is not of a callable type",
                        MC_FMT(v->call->function));

@@ -151,8 +151,6 @@ uint32_t mc__wasm_read_count(mc__wasm_reader *r, uint32_t max, size_t min_size, 
 /* The feature that a byte in the place of a type belongs to, or NULL. */
 static const char *type_feature(uint8_t byte)
 {
-    if (byte == MC__WASM_V128)
-        return "fixed-width SIMD";
     if (byte == 0x63 || byte == 0x64)
         return "typed function references";
     if (byte == 0x69 || byte == 0x74)
@@ -178,7 +176,7 @@ mc__wasm_type mc__wasm_read_value_type(mc__wasm_reader *r)
 {
     uint8_t byte = mc__wasm_read_byte(r);
 
-    if (mc__wasm_failed(r) || (byte >= MC__WASM_F64 && byte <= MC__WASM_I32) ||
+    if (mc__wasm_failed(r) || (byte >= MC__WASM_V128 && byte <= MC__WASM_I32) ||
         mc__wasm_is_ref(byte))
         return byte;
     return refuse_type(r, byte, "value");

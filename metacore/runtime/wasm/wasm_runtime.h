@@ -15,13 +15,13 @@
  * written to become lines, nothing to read, no files, no arguments, clocks, random bytes, exit) and
  * env.abort of AssemblyScript.
  *
- * Not here: what other imported functions do (the host callback of a call), where modules come
- * from. Threads:  thread-safe once created, save that the zygote is started by a process of one
- * thread. Standard: guest ABI v1: exports memory, alloc(i32)->i32, functions
- * (ptr,len)->ptr<<32|len, also as one packed i64, or ()->(). An empty input is (0,0), without a
- * call of alloc; free is not called: the whole instance is forgotten. First its start, and
- * _initialize, or _start where there is none; after that once for all calls, unless it saw the time
- * or chance or wrote a line: then before each.
+ * Not here: what other imports do (the host callback of a call), where modules come from.
+ * Threads:  thread-safe once created, save that the zygote is started by a process of one thread.
+ * Standard: guest ABI v1: exports memory, alloc(i32)->i32, functions (ptr,len)->ptr<<32|len, also
+ *           as one packed i64, or ()->(). Vectors do not cross it. An empty input is (0,0), without
+ *           a call of alloc; free is not called: the whole instance is forgotten. First its start,
+ *           and _initialize, or _start where there is none; after that once for all calls, unless
+ *           it saw the time or chance or wrote a line: then before each.
  */
 
 #include "metacore/base/buf.h"
