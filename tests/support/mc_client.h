@@ -69,5 +69,8 @@ int mc_process_stop(mc_process *self, int signal);
 /** Runs `metacore ARGS…` with input on its standard input; output (both streams) into out.
  *  Returns the exit status. */
 int mc_process_run(const char *const *args, const char *input, char *out, size_t out_size);
+/** The same for another program, by its path. */
+int mc_process_run_program(const char *program, const char *const *args, const char *input,
+                           char *out, size_t out_size);
 
 #endif

@@ -105,7 +105,8 @@ static const char *database_of(const char *const *args)
     return databases[database_count++].url.ptr;
 }
 
-static void become(const char *const *args, const char *database, int in, int out)
+static void become(const char *program, const char *const *args, const char *database, int in,
+                   int out)
 {
     if (database)
         (void)setenv("DATABASE_URL", database, 1);
@@ -113,7 +114,7 @@ static void become(const char *const *args, const char *database, int in, int ou
         (void)dup2(in, 0);
     (void)dup2(out, 1);
     (void)dup2(out, 2);
-    execv(binary(), (char *const *)args);
+    execv(program, (char *const *)args);
     _exit(127);
 }
 
@@ -137,7 +138,7 @@ bool mc_process_start(mc_process *self, const char *data, const char *const *arg
     database = database_of(argv);
     self->pid = fork();
     if (self->pid == 0)
-        become(argv, database, -1, out);
+        become(binary(), argv, database, -1, out);
     (void)close(out);
     for (int i = 0; i < START_TRIES && self->pid > 0; i++) {
         if (find_port(self))
@@ -169,7 +170,13 @@ int mc_process_stop(mc_process *self, int signal)
 
 int mc_process_run(const char *const *args, const char *input, char *out, size_t out_size)
 {
-    const char *argv[ARGS_MAX] = {"metacore"};
+    return mc_process_run_program(binary(), args, input, out, out_size);
+}
+
+int mc_process_run_program(const char *program, const char *const *args, const char *input,
+                           char *out, size_t out_size)
+{
+    const char *argv[ARGS_MAX] = {program};
     int count = 1, status = 0;
     int to_child[2], from_child[2];
     const char *database;
@@ -184,7 +191,7 @@ int mc_process_run(const char *const *args, const char *input, char *out, size_t
     database = database_of(argv);
     pid = fork();
     if (pid == 0)
-        become(argv, database, to_child[0], from_child[1]);
+        become(program, argv, database, to_child[0], from_child[1]);
     (void)close(to_child[0]);
     (void)close(from_child[1]);
     if (input && write(to_child[1], input, strlen(input)) < 0)
