@@ -10,13 +10,16 @@
  *
  *   METACORE_EXPORT("approve") mc_answer approve(const char *input, unsigned len)
  *   {
- *       mc_put("{\"success\":true,\"data\":");
- *       mc_put_bytes(input, len);
- *       mc_put("}");
+ *       mc_put("{\"success\":true,\"data\":{\"id\":");
+ *       mc_put_text(mc_find(input, len, "id"));
+ *       mc_put("}}");
  *       return mc_finish();
  *   }
  *
  *   clang --target=wasm32 -O2 -nostdlib -ffreestanding -Wl,--no-entry -o backend/backend.wasm x.c
+ *
+ * With a C library (wasi-libc) use --target=wasm32-wasi -mexec-model=reactor instead, and export
+ * alloc as malloc: define METACORE_OWN_ALLOC beside METACORE_GUEST.
  *
  * Each call gets a fresh instance: memory is never freed, and nothing is left for the next call.
  * METACORE_GUEST defines what a module has once; other files of it include the header without.
@@ -74,6 +77,34 @@ METACORE_IMPORT("data_mutate") mc_answer mc_host_data_mutate(const char *request
 
 /** {"mutations":[…]}, of data_mutate's, up to 100, all or none: data {"results":[…]}. */
 METACORE_IMPORT("data_batch") mc_answer mc_host_data_batch(const char *request, unsigned len);
+/** A SELECT in PostgreSQL's words on the addon's own schema; args: a JSON array of what $1… are,
+ *  or nothing. data {"rows","rowCount","columns"}. */
+METACORE_IMPORT("db_query")
+mc_answer mc_host_db_query(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
+/** INSERT, UPDATE, DELETE or MERGE: data {"rowsAffected"}, of RETURNING "rows" and "columns". */
+METACORE_IMPORT("db_exec")
+mc_answer mc_host_db_exec(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
+/** {"model","key"}: the next number of a sequence. */
+METACORE_IMPORT("sequence_next") mc_answer mc_host_sequence_next(const char *request, unsigned len);
+/** {"scopes"}, or nothing: whom the call is for, as far as the capabilities ctx:… go. */
+METACORE_IMPORT("ctx_get") mc_answer mc_host_ctx_get(const char *request, unsigned len);
+/** The organization's credentials for a connector; needs connector:read. */
+METACORE_IMPORT("connector_get") mc_answer mc_host_connector_get(const char *key, unsigned len);
+
+/* ---- reading JSON ---- */
+
+/** Bytes of somebody else's, as they stand there; ptr 0: there are none. */
+typedef struct mc_text {
+    const char *ptr;
+    unsigned len;
+} mc_text;
+
+/** The value of a member of the object that json is, as JSON: texts keep their quotes. */
+mc_text mc_find(const char *json, unsigned len, const char *key);
+/** The same, in a value. */
+mc_text mc_find_in(mc_text object, const char *key);
+/** Whether value is that text; one with escapes never is. */
+int mc_is(mc_text value, const char *text);
 
 /* ---- memory, and the answer as it grows ---- */
 
@@ -82,8 +113,12 @@ void *mc_alloc(unsigned size);
 /** Appends to the answer. What does not fit into memory ends the call. */
 void mc_put_bytes(const char *bytes, unsigned len);
 void mc_put(const char *text);
+/** Appends a value as it stands, or null. */
+void mc_put_text(mc_text value);
 /** Appends what the host answered, or null. */
 void mc_put_answer(mc_answer answer);
+/** What was put so far, for a request; the answer starts anew. */
+mc_text mc_take(void);
 mc_answer mc_finish(void);
 
 #ifdef METACORE_GUEST
@@ -94,6 +129,14 @@ static unsigned long mc__top;
 static char *mc__text;
 static unsigned mc__len, mc__room;
 
+#ifdef METACORE_OWN_ALLOC
+void *malloc(__SIZE_TYPE__);
+
+METACORE_EXPORT("alloc") void *mc_alloc(unsigned size)
+{
+    return malloc(size);
+}
+#else
 METACORE_EXPORT("alloc") void *mc_alloc(unsigned size)
 {
     unsigned long at = mc__top ? mc__top : ((unsigned long)&__heap_base + 15) & ~15ul;
@@ -110,6 +153,7 @@ METACORE_EXPORT("alloc") void *mc_alloc(unsigned size)
     mc__top = (unsigned long)((end + 15) & ~15ull);
     return (void *)at;
 }
+#endif
 
 void mc_put_bytes(const char *bytes, unsigned len)
 {
@@ -145,9 +189,104 @@ void mc_put_answer(mc_answer answer)
         mc_put("null");
 }
 
+void mc_put_text(mc_text value)
+{
+    if (value.ptr)
+        mc_put_bytes(value.ptr, value.len);
+    else
+        mc_put("null");
+}
+
+mc_text mc_take(void)
+{
+    mc_text taken = {mc__text, mc__len};
+
+    mc__text = (char *)0;
+    mc__len = mc__room = 0;
+    return taken;
+}
+
 mc_answer mc_finish(void)
 {
     return mc_answer_of(mc__text, mc__len);
+}
+
+/* Behind what begins at at, which is JSON; nesting outside of texts counts, nothing else does. */
+static unsigned mc__behind_value(const char *json, unsigned len, unsigned at)
+{
+    unsigned depth = 0;
+    int in_text = 0;
+
+    for (; at < len; at++) {
+        char c = json[at];
+
+        if (in_text) {
+            at += c == '\\';
+            in_text = c != '"';
+            if (!in_text && depth == 0)
+                return at + 1;
+        } else if (c == '"') {
+            in_text = 1;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0)
+                return at; /* of the object around it */
+            if (--depth == 0)
+                return at + 1;
+        } else if (depth == 0 && (c == ',' || c == ' ' || c == '\n' || c == '\r' || c == '\t')) {
+            return at;
+        }
+    }
+    return len;
+}
+
+static unsigned mc__behind(const char *json, unsigned len, unsigned at, const char *any_of)
+{
+    for (; at < len; at++) {
+        const char *c = any_of;
+
+        while (*c && *c != json[at])
+            c++;
+        if (!*c)
+            break;
+    }
+    return at;
+}
+
+mc_text mc_find(const char *json, unsigned len, const char *key)
+{
+    unsigned at = mc__behind(json, len, 0, " \n\r\t");
+
+    while (at < len && (json[at] == '{' || json[at] == ',')) {
+        mc_text name, value;
+
+        name.ptr = json + (at = mc__behind(json, len, at + 1, " \n\r\t"));
+        name.len = mc__behind_value(json, len, at) - at;
+        at = mc__behind(json, len, at + name.len, " \n\r\t:");
+        value.ptr = json + at;
+        value.len = mc__behind_value(json, len, at) - at;
+        if (value.len && mc_is(name, key))
+            return value;
+        at = mc__behind(json, len, at + value.len, " \n\r\t");
+    }
+    return (mc_text){0, 0};
+}
+
+mc_text mc_find_in(mc_text object, const char *key)
+{
+    return mc_find(object.ptr, object.len, key);
+}
+
+int mc_is(mc_text value, const char *text)
+{
+    unsigned i = 0;
+
+    if (value.len < 2 || value.ptr[0] != '"')
+        return 0;
+    while (text[i] && i + 2 < value.len && text[i] == value.ptr[i + 1] && text[i] != '\\')
+        i++;
+    return !text[i] && i + 2 == value.len;
 }
 
 #endif

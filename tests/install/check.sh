@@ -53,7 +53,12 @@ by_pkg_config() {
     "$source/examples/embed/check.sh" "$work/by-pc"
 }
 
+guest_in_c() {
+  METACORE_SDK=$prefix/share/metacore/sdk "$source/examples/addons/expenses/build.sh" "$work/expenses.wasm"
+}
+
 check "the build installs, and may be moved" install_and_move
+check "an addon in C is built with the installed header" guest_in_c
 check "every header compiles alone in C" headers_alone "$CC" -std=c17 -xc
 if command -v c++ >/dev/null; then
   check "every header compiles alone in C++" headers_alone c++ -std=c++17 -xc++
