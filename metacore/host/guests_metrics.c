@@ -33,8 +33,10 @@ void mc__guests_collect(mc_metrics_sink *sink, void *user)
             {"metacore_wasm_recycled_total", "Processes that were replaced.", stats.recycled},
             {"metacore_wasm_compiled_total", "Modules that were compiled.", stats.compiled},
             {"metacore_wasm_cached_total", "Modules found compiled.", stats.from_cache},
+            {"metacore_wasm_zygote_restarts_total", "Zygotes made in place of one that died.",
+             stats.zygotes},
         },
-        9);
+        10);
     put(sink, MC_METRIC_GAUGE,
         (const number[]){
             {"metacore_wasm_children", "Processes of guests.", stats.children},

@@ -24,7 +24,9 @@ void mc__wasm_generation_unref(mc__wasm_generation *generation)
         return;
     mc__wasm_zygote_unload(self->config.zygote, generation->id);
     if (generation->snapshot >= 0)
-        (void)close(generation->snapshot); /* sealed */
+        (void)close(generation->snapshot); /* sealed, both */
+    if (generation->object >= 0)
+        (void)close(generation->object);
     free(generation);
 }
 
@@ -87,11 +89,15 @@ mc_code mc__wasm_generation_new(mc_wasm_guest *guest, const mc_wasm_object *obje
     generation->wasm = self;
     generation->tier = object->tier;
     generation->snapshot = -1;
+    generation->module = guest->file;
+    generation->object = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
     generation->refs = 1;
     mc_mutex_lock(&self->mu);
     generation->id = ++self->next_id;
     mc_mutex_unlock(&self->mu);
-    rc = mc__wasm_zygote_load(self->config.zygote, generation->id, guest->file, object->fd, err);
+    rc = generation->object < 0 ? mc_fail_errno(err, MC_IO, errno, "wasm: compiled code")
+                                : mc__wasm_zygote_load(self->config.zygote, generation->id,
+                                                       generation->module, generation->object, err);
     if (rc == MC_OK)
         rc = initialize(guest, generation, err);
     if (rc != MC_OK) {

@@ -266,4 +266,5 @@ void mc_wasm_get_stats(mc_wasm *self, mc_wasm_stats *out)
     mc_mutex_lock(&self->mu);
     *out = self->stats;
     mc_mutex_unlock(&self->mu);
+    out->zygotes = mc__wasm_zygote_restarts(self->config.zygote);
 }

@@ -72,11 +72,32 @@ static mc_code greet(mc__wasm_child *child, int64_t deadline_us, mc_err *err)
     return mc_fail(err, MC_REJECTED, "%.*s", (int)len, why);
 }
 
+/* A zygote that was made in place of another learns the module first. */
+static mc_code fork_child(mc__wasm_child *child, mc__wasm_child_kind kind, uint32_t max_pages,
+                          int channel, int snapshot, mc_err *err)
+{
+    const mc__wasm_generation *generation = child->generation;
+    mc_wasm *self = generation->wasm;
+    mc_wasm_zygote *zygote = self->config.zygote;
+    mc_code rc = MC_NOT_FOUND;
+
+    for (int tries = 0; tries < 3 && rc == MC_NOT_FOUND; tries++) {
+        if (tries > 0) {
+            rc = mc__wasm_zygote_load(zygote, generation->id, generation->module,
+                                      generation->object, err);
+            if (rc != MC_OK)
+                return rc;
+        }
+        rc = mc__wasm_zygote_spawn(zygote, generation->id, kind, max_pages, channel, snapshot,
+                                   self->rules, &child->pid, &child->pidfd, err);
+    }
+    return rc == MC_NOT_FOUND ? mc_fail(err, MC_UNAVAILABLE, "wasm: the zygote dies") : rc;
+}
+
 mc_code mc__wasm_child_spawn(mc__wasm_generation *generation, mc__wasm_child_kind kind,
                              uint32_t max_pages, int snapshot, int64_t deadline_us,
                              mc__wasm_child **out, mc_err *err)
 {
-    mc_wasm *self = generation->wasm;
     mc__wasm_child *child = calloc(1, sizeof(*child));
     int channel = -1;
     mc_code rc;
@@ -94,8 +115,7 @@ mc_code mc__wasm_child_spawn(mc__wasm_generation *generation, mc__wasm_child_kin
         rc = mc_random_bytes(child->channel->seed, MC__WASM_SEED_BYTES, err);
     }
     if (rc == MC_OK)
-        rc = mc__wasm_zygote_spawn(self->config.zygote, generation->id, kind, max_pages, channel,
-                                   snapshot, self->rules, &child->pid, &child->pidfd, err);
+        rc = fork_child(child, kind, max_pages, channel, snapshot, err);
     if (channel >= 0)
         (void)close(channel); /* mapped, and the child has its own */
     if (rc == MC_OK)

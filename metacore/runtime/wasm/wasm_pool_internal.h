@@ -18,6 +18,7 @@ typedef struct mc__wasm_generation {
     mc_wasm *wasm;
     uint32_t id;
     mc_wasm_tier tier;
+    int module, object; /* for a zygote that does not know them yet; module is the guest's */
     int snapshot;
     uint32_t refs; /* guarded by wasm->mu: the guest's, and one per child */
 } mc__wasm_generation;

@@ -10,6 +10,7 @@
 #define MC__WASM_WIRE_FDS 3
 
 enum { MC__WASM_WIRE_LOAD = 1, MC__WASM_WIRE_UNLOAD, MC__WASM_WIRE_SPAWN };
+enum { MC__WASM_WIRE_START = 1 }; /* to the keeper: fds[0] is the zygote's socket */
 
 typedef struct mc__wasm_wire {
     uint32_t command; /* of an answer: 1: done */
@@ -24,9 +25,9 @@ bool mc__wasm_wire_send(int fd, const mc__wasm_wire *message, const int *fds, si
 /* fds get -1 where none came. False: the other side is gone. */
 bool mc__wasm_wire_receive(int fd, mc__wasm_wire *message, int fds[MC__WASM_WIRE_FDS]);
 
-/* ---- wasm_zygote_main.c: the process ---- */
+/* ---- wasm_zygote_main.c: the processes ---- */
 
-_Noreturn void mc__wasm_zygote_main(int socket);
+_Noreturn void mc__wasm_keeper_main(int socket);
 
 /* ---- wasm_child.c ---- */
 

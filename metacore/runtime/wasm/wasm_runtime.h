@@ -7,9 +7,10 @@
  * in a sandboxed process that serves one guest only.
  *
  * A zygote, forked before any thread or secret exists, loads compiled code and forks the children
- * that run it: no capabilities, no files, no network, a handful of system calls. A child is called
- * over shared memory on the caller's own CPU. What a call left in its instance is undone before
- * the next; a call over its deadline is ended by killing the child.
+ * that run it: no capabilities, no files, no network, a handful of system calls. Should it die,
+ * calls under way fail and the next ones meet another: a keeper, forked with it, does nothing but
+ * that. A child is called over shared memory on the caller's own CPU. What a call left in its
+ * instance is undone before the next; a call over its deadline is ended by killing the child.
  *
  * Functions that need nothing of the server are here: a subset of WASI preview 1 (streams that are
  * written to become lines, nothing to read, no files, no arguments, clocks, random bytes, exit) and
@@ -193,6 +194,7 @@ typedef struct mc_wasm_stats {
     uint32_t children; /* now */
     uint32_t busy;     /* now */
     uint32_t guests;   /* now */
+    uint64_t zygotes;  /* made in place of one that died */
 } mc_wasm_stats;
 
 MC_API void mc_wasm_get_stats(mc_wasm *self, mc_wasm_stats *out);

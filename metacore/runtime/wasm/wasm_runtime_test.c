@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metacore/runtime/wasm/wasm_pool_internal.h"
-#include "metacore/runtime/wasm/wasm_process_internal.h"
 #include "metacore/runtime/wasm/wasm_runtime_test_internal.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const mc_str hello = MC_STR_INIT("hello, guest");
@@ -330,10 +323,11 @@ static void attack(mc_wasm_guest *guest, size_t i)
 MC_TEST("whatever a call does, the next one is as if nothing had been")
 {
     mc_wasm_guest *guest = NULL;
-    mc_wasm_stats stats;
+    mc_wasm_stats before, stats;
     mc_err err;
 
     NEEDS_RUNTIME();
+    mc_wasm_get_stats(mc_wasm_test_runtime(), &before);
     MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < MC_LEN(attacks); i++) {
@@ -344,9 +338,9 @@ MC_TEST("whatever a call does, the next one is as if nothing had been")
         mc_wasm_guest_settle(guest); /* and again, on the better code */
     }
     mc_wasm_get_stats(mc_wasm_test_runtime(), &stats);
-    MC_EXPECT_EQ(stats.deaths, 0);
-    MC_EXPECT(stats.traps >= 30);
-    MC_EXPECT(stats.timeouts >= 4);
+    MC_EXPECT_EQ(stats.deaths, before.deaths);
+    MC_EXPECT(stats.traps >= before.traps + 30);
+    MC_EXPECT(stats.timeouts >= before.timeouts + 4);
     MC_EXPECT_EQ(stats.busy, 0);
     mc_wasm_guest_free(guest);
 }
@@ -393,30 +387,6 @@ MC_TEST("many threads with many hostile calls, each followed by a good one")
     }
     for (size_t i = 0; i < 4; i++)
         (void)pthread_join(threads[i], NULL); /* started above */
-    mc_wasm_guest_free(guest);
-}
-
-MC_TEST("children that are killed are replaced")
-{
-    mc_wasm *wasm = mc_wasm_test_runtime();
-    mc_wasm_guest *guest = NULL;
-    mc_wasm_stats before, after;
-    mc_err err;
-
-    NEEDS_RUNTIME();
-    MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
-    mc_wasm_guest_settle(guest);
-    mc_wasm_get_stats(wasm, &before);
-    for (int i = 0; i < 20; i++) {
-        mc_wasm_test_expect(guest, "echo", hello, hello);
-        MC_REQUIRE(wasm->idle != NULL);
-        MC_EXPECT_EQ(kill(wasm->idle->pid, SIGKILL), 0);
-        for (int ms = 0; ms < 5000 && !mc__wasm_child_is_dead(wasm->idle); ms++)
-            usleep(1000); /* a signal is not the end yet */
-    }
-    mc_wasm_test_expect(guest, "echo", hello, hello);
-    mc_wasm_get_stats(wasm, &after);
-    MC_EXPECT(after.deaths > before.deaths);
     mc_wasm_guest_free(guest);
 }
 
@@ -485,94 +455,4 @@ MC_TEST("more guests than children take turns, and a child is of one guest only"
         mc_wasm_guest_free(guests[i]);
     mc_wasm_get_stats(wasm, &after);
     MC_EXPECT_EQ(after.children, 0);
-}
-
-/* ---- what a child is ---- */
-
-static mc_str status_of(mc_arena *arena, pid_t pid)
-{
-    const char *path = mc_str_z(arena, mc_str_printf(arena, "/proc/%d/status", (int)pid));
-    FILE *file = fopen(path, "rbe");
-    char *text = mc_arena_zalloc(arena, 8192);
-    size_t n = 0;
-
-    if (file) {
-        n = fread(text, 1, 8191, file);
-        (void)fclose(file); /* read only */
-    }
-    return mc_str_of(text, n);
-}
-
-MC_TEST("a child has no capabilities, no new ones, a filter, and nobody's name")
-{
-    mc_wasm *wasm = mc_wasm_test_runtime();
-    mc_arena *arena = mc_arena_new(0);
-    mc_wasm_guest *guest = NULL;
-    mc_str status;
-    mc_err err;
-
-    NEEDS_RUNTIME();
-    MC_REQUIRE_OK(mc_wasm_test_load(wasm, "", &guest, &err), &err);
-    mc_wasm_test_expect(guest, "echo", hello, hello);
-    MC_REQUIRE(wasm->idle != NULL);
-    status = status_of(arena, wasm->idle->pid);
-    MC_EXPECT_HAS(status, "Seccomp:\t2");
-    MC_EXPECT_HAS(status, "NoNewPrivs:\t1");
-    MC_EXPECT_HAS(status, "CapEff:\t0000000000000000");
-    MC_EXPECT_HAS(status, "Threads:\t1\n");
-    if (geteuid() == 0)
-        MC_EXPECT_HAS(status, "Uid:\t65534\t65534\t65534\t65534");
-    mc_wasm_guest_free(guest);
-    mc_arena_free(arena);
-}
-
-static const struct {
-    const char *name;
-    long number, a, b, c, d, e;
-} calls[] = {
-    {"opening a file", SYS_openat, -100, (long)(intptr_t) "/etc/passwd", 0, 0, 0},
-    {"a socket", SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0},
-    {"a process", SYS_clone, SIGCHLD, 0, 0, 0, 0},
-    {"another program", SYS_execve, (long)(intptr_t) "/bin/true", 0, 0, 0, 0},
-    {"a signal to others", SYS_kill, 1, 0, 0, 0, 0},
-    {"memory that is executable", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, 34, -1},
-    {"memory made executable", SYS_mprotect, 0x10000, 4096, PROT_EXEC, 0, 0},
-    {"another process's memory", SYS_process_vm_readv, 1, 0, 0, 0, 0},
-};
-
-MC_TEST("a child that asks for more than it needs is killed")
-{
-    for (size_t i = 0; i < MC_LEN(calls); i++) {
-        int status = 0;
-        pid_t pid = fork();
-
-        MC_CASE(calls[i].name);
-        if (pid == 0) {
-            if (!mc__wasm_child_confine())
-                _exit(2);
-            (void)syscall(calls[i].number, calls[i].a, calls[i].b, calls[i].c, calls[i].d,
-                          calls[i].e, 0L);
-            _exit(0);
-        }
-        MC_EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid);
-        MC_EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-    }
-}
-
-static void *idle_thread(void *user)
-{
-    usleep(100000);
-    return user;
-}
-
-MC_TEST("a zygote is refused once there are threads")
-{
-    mc_wasm_zygote *late = NULL;
-    pthread_t thread;
-    mc_err err;
-
-    MC_REQUIRE(pthread_create(&thread, NULL, idle_thread, NULL) == 0);
-    MC_EXPECT_EQ(mc_wasm_zygote_start(&late, &err), MC_INVALID);
-    MC_EXPECT_HAS(mc_z(err.msg), "before any thread");
-    (void)pthread_join(thread, NULL); /* started above */
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The zygote itself: one thread that loads code it never runs, and forks. */
+/* The zygote itself: one thread that loads code it never runs, and forks. And its keeper, which
+ * only forks zygotes: it lives as the process was at its very start, whatever became of that since.
+ */
 #include "metacore/runtime/wasm/wasm_process_internal.h"
 
 #include <errno.h>
@@ -52,6 +54,8 @@ static mc_code load(uint32_t id, int module, int object, mc_err *err)
     void *bytes;
     mc_code rc;
 
+    if (find(id))
+        return MC_OK; /* two found that it was missing */
     for (size_t i = 0; !l && i < MC_LEN(all); i++)
         l = all[i].is_used ? NULL : &all[i];
     if (!l)
@@ -149,20 +153,26 @@ static bool drop_user(void)
            prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; /* so that /proc/self stays ours to open */
 }
 
-_Noreturn void mc__wasm_zygote_main(int socket)
+/* An interrupt at the terminal is for the server, whose end is theirs. */
+static bool become(const char *name, int socket)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigemptyset(&ignore.sa_mask);
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0); /* only what ps shows */
+    return mc__wasm_child_close_others(&socket, 1) && drop_user() &&
+           sigaction(SIGINT, &ignore, NULL) == 0 && sigaction(SIGTERM, &ignore, NULL) == 0 &&
+           sigaction(SIGHUP, &ignore, NULL) == 0;
+}
+
+/* It ends with the server, whose end of the socket is the only one. */
+_Noreturn static void zygote_main(int socket)
+{
     mc__wasm_wire in;
     int fds[MC__WASM_WIRE_FDS];
 
-    sigemptyset(&ignore.sa_mask);
-    forget_environment();
-    (void)prctl(PR_SET_NAME, "guest-zygote", 0, 0, 0); /* only what ps shows */
-    /* An interrupt at the terminal is for the server, whose end is ours. */
-    if (!mc__wasm_child_close_others(&socket, 1) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        !drop_user() || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        sigaction(SIGINT, &ignore, NULL) != 0 || sigaction(SIGTERM, &ignore, NULL) != 0 ||
-        sigaction(SIGHUP, &ignore, NULL) != 0)
+    /* Its own children are waited for: until then their numbers are theirs. */
+    if (!become("guest-zygote", socket) || signal(SIGCHLD, SIG_DFL) == SIG_ERR)
         _exit(1);
     while (mc__wasm_wire_receive(socket, &in, fds)) {
         reap();
@@ -170,6 +180,37 @@ _Noreturn void mc__wasm_zygote_main(int socket)
         for (size_t i = 0; i < MC__WASM_WIRE_FDS; i++) {
             if (fds[i] >= 0)
                 (void)close(fds[i]); /* what was needed has been kept */
+        }
+    }
+    _exit(0);
+}
+
+_Noreturn void mc__wasm_keeper_main(int socket)
+{
+    mc__wasm_wire in;
+    int fds[MC__WASM_WIRE_FDS];
+
+    forget_environment();
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || !become("guest-keeper", socket) ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || /* another user has none any more */
+        signal(SIGCHLD, SIG_IGN) == SIG_ERR)     /* nobody waits for zygotes */
+        _exit(1);
+    while (mc__wasm_wire_receive(socket, &in, fds)) {
+        mc__wasm_wire out = {.command = 1};
+        int pidfd;
+
+        out.pid = fds[0] >= 0 ? fork() : -1;
+        if (out.pid == 0)
+            zygote_main(fds[0]);
+        pidfd = out.pid > 0 ? (int)syscall(SYS_pidfd_open, out.pid, 0) : -1;
+        out.command = pidfd >= 0;
+        if (!mc__wasm_wire_send(socket, &out, &pidfd, pidfd >= 0 ? 1 : 0))
+            _exit(0); /* the server is gone */
+        if (pidfd >= 0)
+            (void)close(pidfd); /* the server has its own now */
+        for (size_t i = 0; i < MC__WASM_WIRE_FDS; i++) {
+            if (fds[i] >= 0)
+                (void)close(fds[i]); /* the zygote's */
         }
     }
     _exit(0);
