@@ -88,6 +88,7 @@ mc_code addon_remote(const command *self, const char *action, mc_str set, mc_str
 int addon_init(const command *self);
 int addon_validate(const command *self);
 int addon_build(const command *self);
+int addon_compile(const command *self);
 int addon_keygen(const command *self);
 int addon_sign(const command *self);
 int addon_verify(const command *self);

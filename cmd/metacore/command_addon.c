@@ -225,6 +225,13 @@ static const addon_action actions[] = {
      "compiled backend, README.md. The same files give the same bytes. Refuses what validate\n"
      "refuses. --sign writes FILE.sig, too.",
      build_options, strict_switches, 0, 1},
+    {"compile", addon_compile, "compile DIR|FILE --key P.pem [-o DIR]",
+     "Compiles the WebAssembly of a folder, a bundle or a .wasm file with gcc and signs the "
+     "result,\n"
+     "into DIR (or here), for servers without a compiler: put the file into their --compiled-dir\n"
+     "and the key's public half into their --compiled-pubkeys. It serves machines of the same\n"
+     "architecture that run this version of metacore.",
+     sign_options, addon_no_names, 1, 1},
     {"keygen", addon_keygen, "keygen --out P",
      "Makes a key to sign with: P.pem, which stays secret, and P.pub. Never writes over one.",
      out_options, addon_no_names, 0, 0},

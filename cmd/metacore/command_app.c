@@ -78,6 +78,8 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .vapid_private_key = settings_str(settings, SETTING_VAPID_PRIVATE_KEY),
         .vapid_subject = settings_str(settings, SETTING_VAPID_SUBJECT),
         .webhook_retry_ms = (int64_t)settings_unsigned(settings, SETTING_WEBHOOK_RETRY_MS),
+        .compiled_dir = settings_str(settings, SETTING_COMPILED_DIR),
+        .compiled_keys = settings_str(settings, SETTING_COMPILED_PUBKEYS),
         .master_key = settings_str(settings, SETTING_MASTER_KEY),
         .marketplace_keys = mc_str_printf(
             self->arena, "%.*s,%.*s", MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEYS)),

@@ -47,7 +47,7 @@ static const subcommand subcommands[] = {
      "grant add | remove | list --org O [--role R | --email E] [--capability C]", grant_options,
      no_names, 1},
     {"addon", command_addon,
-     "addon init KEY | validate DIR | build DIR | keygen | sign FILE | verify FILE\n"
+     "addon init KEY | validate DIR | build DIR | compile DIR | keygen | sign FILE | verify FILE\n"
      "            addon inspect FILE | install PATH --org O [--ignore-requires] [--dry-run]\n"
      "            addon list [--org O] | enable | disable | rotate KEY --org O\n"
      "            addon uninstall KEY --org O [--drop] | settings KEY --org O [--set JSON]\n"

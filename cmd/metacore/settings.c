@@ -55,6 +55,13 @@ static const setting_spec specs[SETTING_COUNT] = {
                                      "digits each, separated by commas"},
     [SETTING_MARKETPLACE_PUBKEY] = {"marketplace-pubkey", "MARKETPLACE_PUBKEY", "", VALUE_TEXT,
                                     NULL, false, "one more of them"},
+    [SETTING_COMPILED_DIR] = {"compiled-dir", "METACORE_COMPILED_DIR", "", VALUE_TEXT, NULL, false,
+                              "folder of what metacore addon compile made, for a machine without "
+                              "a compiler"},
+    [SETTING_COMPILED_PUBKEYS] = {"compiled-pubkeys", "METACORE_COMPILED_PUBKEYS", "", VALUE_TEXT,
+                                  NULL, false,
+                                  "keys whose signature such files must carry, 64 hexadecimal "
+                                  "digits each, separated by commas"},
     [SETTING_MASTER_KEY] = {"master-key", "METACORE_MASTER_KEY", "", VALUE_TEXT, NULL, true,
                             "seals secrets at rest: 32 bytes in hexadecimal or base64; in --dev "
                             "made and kept in the data directory"},

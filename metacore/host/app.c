@@ -59,7 +59,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
     mc_str *const texts[] = {&own->metrics_listen, &own->catalog_dir,  &own->navigation,
                              &own->data_dir,       &own->database_url, &own->listen,
                              &own->tls_cert_file,  &own->tls_key_file, &own->otlp_endpoint,
-                             &own->service_name};
+                             &own->service_name,   &own->compiled_dir};
 
     *own = *config;
     app->text = mc_arena_new(0);
@@ -68,6 +68,7 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
     own->vapid_private_key = MC_STR(""); /* mc_push's, which wipes it */
     own->vapid_public_key = own->vapid_subject = MC_STR("");
     own->master_key = own->marketplace_keys = MC_STR(""); /* read once, by mc__app_load_keys */
+    own->compiled_keys = MC_STR("");                      /* likewise */
     own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
     own->metrics_token = MC_STR("");
     if (mc_str_is_empty(own->data_dir))

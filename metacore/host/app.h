@@ -109,6 +109,9 @@ typedef struct mc_app_config {
     /* Of mc_wasm_zygote_start, called first in main, before threads and secrets; borrowed, outlives
      * the app. NULL: WebAssembly of addons is kept and does not run: its actions answer 501. */
     mc_wasm_zygote *zygote;
+    mc_str compiled_dir;  /* of what wasm_artefact.h made elsewhere; empty: <data_dir>/compiled */
+    mc_str compiled_keys; /* whose signatures such files must carry, as mc_signing_keys_parse;
+                             empty: none are used */
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
 

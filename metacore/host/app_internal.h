@@ -42,7 +42,8 @@ struct mc_app {
     mc_arena *text;
     mc_data_dir dir;
     mc_secret jwt_secret;
-    mc_signing_keys keys;
+    mc_signing_keys keys;          /* of bundles */
+    mc_signing_keys compiled_keys; /* of code that was compiled elsewhere */
     mc_secretbox box;
     bool has_box;
     mc_secret metrics_token;

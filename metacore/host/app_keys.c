@@ -36,6 +36,9 @@ mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err)
 
     if (rc != MC_OK) /* and not "no keys, so everybody": the server does not start */
         return mc_fail(err, rc, "MARKETPLACE_PUBKEYS, MARKETPLACE_PUBKEY: %s", why.msg);
+    rc = mc_signing_keys_parse(config->compiled_keys, &app->compiled_keys, &why);
+    if (rc != MC_OK)
+        return mc_fail(err, rc, "METACORE_COMPILED_PUBKEYS: %s", why.msg);
     if (config->master_key.len)
         return set_box(app, config->master_key, err);
     rc = mc_data_dir_secret(&app->dir, MASTER_KEY_FILE, app->config.dev, &kept, err);

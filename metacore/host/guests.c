@@ -6,17 +6,40 @@
 
 #define HTTP_TIMEOUT_MS 30000
 
-static mc_code build(mc__guests *self, mc_err *err)
+static void on_refused(void *user, const char *why)
+{
+    mc__guests *self = user;
+
+    mc_log_warn(self->app->config.log, "guest.code_refused", MC_KV_STR("error", mc_z(why)));
+}
+
+static mc_code build_compiler(mc__guests *self, mc_err *err)
 {
     mc_app *app = self->app;
     mc_str cache = mc_str_printf(app->text, "%s/wasm-cache", app->dir.path);
-    mc_code rc;
+    mc_str beside = mc_str_printf(app->text, "%s/compiled", app->dir.path);
+    mc_wasm_compiler_config config = {MC_WASM_COMPILER_CONFIG, .cache_dir = cache.ptr,
+                                      .on_refused = on_refused, .on_refused_user = self};
+    uint8_t keys[MC_WASM_ARTEFACT_KEYS_MAX][32];
 
-    if (!cache.ptr)
+    if (!cache.ptr || !beside.ptr)
         return mc_fail(err, MC_NO_MEMORY, "guests");
-    rc = mc_wasm_compiler_new(
-        &(mc_wasm_compiler_config){MC_WASM_COMPILER_CONFIG, .cache_dir = cache.ptr},
-        &self->compiler, err);
+    if (app->config.compiled_dir.len)
+        config.artefact_dir = mc_str_z(app->text, app->config.compiled_dir);
+    else if (app->compiled_keys.count)
+        config.artefact_dir = beside.ptr;
+    for (size_t i = 0; i < app->compiled_keys.count && i < MC_LEN(keys); i++)
+        memcpy(keys[i], app->compiled_keys.items[i].bytes, sizeof(keys[i]));
+    config.artefact_keys = (const uint8_t(*)[32])keys;
+    config.artefact_key_count = app->compiled_keys.count;
+    return mc_wasm_compiler_new(&config, &self->compiler, err);
+}
+
+static mc_code build(mc__guests *self, mc_err *err)
+{
+    mc_app *app = self->app;
+    mc_code rc = build_compiler(self, err);
+
     if (rc == MC_OK)
         rc = mc_wasm_new(&(mc_wasm_config){MC_WASM_CONFIG, .zygote = app->config.zygote,
                                            .compiler = self->compiler, .imports = mc__guest_imports,

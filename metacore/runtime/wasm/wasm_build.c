@@ -316,7 +316,7 @@ mc_code mc__wasm_build(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
             rc = mc_fail_errno(err, MC_IO, errno, "wasm: compiled code");
     }
     if (rc == MC_OK)
-        rc = mc__wasm_seal(object, out, err);
+        rc = mc__wasm_seal(object, 0, out, err);
     if (object >= 0)
         (void)close(object); /* read only */
     remove_folder(&b);

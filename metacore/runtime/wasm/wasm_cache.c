@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-#define ARCH "x86_64"
+const char mc__wasm_arch[] = "x86_64";
 #elif defined(__aarch64__)
-#define ARCH "aarch64"
+const char mc__wasm_arch[] = "aarch64";
 #else
-#define ARCH "other"
+const char mc__wasm_arch[] = "other";
 #endif
 
 #define COPY_BYTES 65536
@@ -120,7 +120,7 @@ void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tie
     add(&state, mc_z(mc__wasm_emitter));
     add(&state, mc_z(self->tools[tier].version));
     add(&state, mc_z(flags));
-    add(&state, MC_STR(ARCH));
+    add(&state, mc_z(mc__wasm_arch));
     (void)crypto_hash_sha256_final(&state, digest);
     (void)sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest)); /* hex has room */
     snprintf(out, 80, "%s.so", hex);
@@ -128,14 +128,14 @@ void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tie
 
 /* ---- sealed copies ---- */
 
-static mc_code copy_whole(int from, int to, mc_err *err)
+static mc_code copy_whole(int from, size_t offset, int to, mc_err *err)
 {
     static const size_t max = MC_WASM_OBJECT_BYTES_MAX;
     uint8_t piece[COPY_BYTES];
     size_t total = 0;
 
     for (;;) {
-        ssize_t n = pread(from, piece, sizeof(piece), (off_t)total);
+        ssize_t n = pread(from, piece, sizeof(piece), (off_t)(offset + total));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -151,14 +151,14 @@ static mc_code copy_whole(int from, int to, mc_err *err)
     }
 }
 
-mc_code mc__wasm_seal(int from, int *out, mc_err *err)
+mc_code mc__wasm_seal(int file, size_t offset, int *out, mc_err *err)
 {
     int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     mc_code rc;
 
     if (fd < 0)
         return mc_fail_errno(err, MC_IO, errno, "wasm: memfd");
-    rc = copy_whole(from, fd, err);
+    rc = copy_whole(file, offset, fd, err);
     if (rc == MC_OK &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
         rc = mc_fail_errno(err, MC_IO, errno, "wasm: seal");
@@ -204,7 +204,7 @@ int mc__wasm_cache_load(const mc_wasm_compiler *self, const char *name)
     file = openat(self->cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     mac = openat(self->cache, mac_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file >= 0 && mac >= 0 && read(mac, kept, sizeof(kept)) == (ssize_t)sizeof(kept) &&
-        mc__wasm_seal(file, &sealed, &err) == MC_OK &&
+        mc__wasm_seal(file, 0, &sealed, &err) == MC_OK &&
         (!authenticate(self, name, sealed, found) || crypto_verify_32(kept, found) != 0)) {
         (void)close(sealed); /* not what we put there */
         sealed = -1;
@@ -232,7 +232,7 @@ static mc_code keep(const mc_wasm_compiler *self, const char *name, int from, mc
     if (fd < 0)
         return mc_fail_errno(err, MC_IO, errno, "wasm: cache entry");
     if (from >= 0)
-        rc = copy_whole(from, fd, err);
+        rc = copy_whole(from, 0, fd, err);
     else if (!write_whole(fd, (const uint8_t *)bytes.ptr, bytes.len))
         rc = mc_fail_errno(err, MC_IO, errno, "wasm: cache entry");
     if (close(fd) != 0 && rc == MC_OK)

@@ -87,6 +87,22 @@ static void set_defaults(mc_wasm_compiler_config *config)
         config->memory_bytes = DEFAULT_MEMORY_BYTES;
 }
 
+static mc_code copy_artefacts(mc_wasm_compiler *self, const mc_wasm_compiler_config *config,
+                              mc_err *err)
+{
+    const char *dir = config->artefact_dir ? config->artefact_dir : "";
+
+    if (strlen(dir) >= sizeof(self->artefact_dir) ||
+        config->artefact_key_count > MC_WASM_ARTEFACT_KEYS_MAX)
+        return mc_fail(err, MC_INVALID, "wasm: config.artefact_dir or too many keys");
+    (void)snprintf(self->artefact_dir, sizeof(self->artefact_dir), "%s", dir);
+    self->artefact_key_count = config->artefact_key_count;
+    if (self->artefact_key_count)
+        memcpy(self->artefact_keys, config->artefact_keys,
+               self->artefact_key_count * sizeof(*self->artefact_keys));
+    return MC_OK;
+}
+
 mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_compiler **out,
                              mc_err *err)
 {
@@ -110,7 +126,9 @@ mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_comp
     self->tools[MC_WASM_TIER_QUICK] = self->tools[MC_WASM_TIER_FULL];
     find_tool(&self->tools[MC_WASM_TIER_INSTANT], config->tcc, "tcc", NULL);
     self->cache = -1;
-    rc = mc__wasm_cache_open(self, err);
+    rc = copy_artefacts(self, config, err);
+    if (rc == MC_OK)
+        rc = mc__wasm_cache_open(self, err);
     if (rc != MC_OK) {
         mc_wasm_compiler_free(self);
         return rc;
@@ -221,18 +239,21 @@ static mc_code build_in_turn(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
     return rc;
 }
 
-bool mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                           mc_wasm_object *out)
+mc_code mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                              mc_wasm_object *out, mc_err *err)
 {
+    mc_wasm_object object = {.fd = -1, .was_cached = true, .tier = tier};
     char name[80];
-    int fd;
+    mc_code rc = MC_NOT_FOUND;
 
     mc__wasm_cache_name(self, bytes, tier, name);
-    fd = mc__wasm_cache_load(self, name);
-    if (fd < 0)
-        return false;
-    *out = (mc_wasm_object){.fd = fd, .was_cached = true, .tier = tier};
-    return true;
+    object.fd = mc__wasm_cache_load(self, name);
+    if (object.fd < 0 && tier == MC_WASM_TIER_FULL)
+        rc = mc__wasm_artefact_find(self, bytes, &object.fd, err);
+    if (object.fd < 0)
+        return rc;
+    *out = object;
+    return MC_OK;
 }
 
 mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
@@ -241,20 +262,25 @@ mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
     return mc__wasm_compile_job(self, bytes, tier, NULL, out, err);
 }
 
+static mc_code no_compiler(mc_wasm_tier tier, mc_err *err)
+{
+    return mc_fail(err, MC_NOT_PROVIDED,
+                   "no C compiler here: install %s, or bring what \"metacore addon compile\" made "
+                   "elsewhere into --compiled-dir",
+                   tier == MC_WASM_TIER_INSTANT ? "tcc" : "tcc or gcc");
+}
+
 mc_code mc__wasm_compile_job(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                              const mc__wasm_job *job, mc_wasm_object *out, mc_err *err)
 {
     mc_wasm_object object = {.fd = -1, .tier = tier};
     char name[80];
-    mc_code rc;
+    mc_code rc = mc__wasm_compile_find(self, bytes, tier, out, err);
 
-    if (mc__wasm_compile_find(self, bytes, tier, out))
+    if (rc == MC_OK)
         return MC_OK;
     if (!mc_wasm_compiler_has(self, tier))
-        return mc_fail(err, MC_NOT_PROVIDED,
-                       "wasm: no C compiler here: install %s, or bring code that metacore addon "
-                       "compile made elsewhere",
-                       tier == MC_WASM_TIER_INSTANT ? "tcc" : "gcc or tcc");
+        return rc == MC_FORBIDDEN ? rc : no_compiler(tier, err);
     mc__wasm_job_tell(job, MC_WASM_STAGE_WAITING, 0, 0);
     rc = take_turn(self, job, err);
     if (rc != MC_OK)

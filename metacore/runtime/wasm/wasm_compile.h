@@ -19,6 +19,7 @@
 
 MC_BEGIN_DECLS
 
+#define MC_WASM_ARTEFACT_KEYS_MAX 16
 #define MC_WASM_OBJECT_BYTES_MAX ((size_t)256 << 20)
 
 typedef enum mc_wasm_tier {
@@ -49,6 +50,13 @@ typedef struct mc_wasm_compiler_config {
     uint32_t cpu_seconds;  /* of one chunk of about 300 functions; 0: 120 */
     uint64_t memory_bytes; /* of a compiler's process; 0: 1.5 GiB */
     uint8_t cache_key[32]; /* authenticates the cache; all zero: one kept in the cache's folder */
+    const char *artefact_dir;           /* of wasm_artefact.h; NULL: none */
+    const uint8_t (*artefact_keys)[32]; /* whose signatures count; copied */
+    size_t artefact_key_count;          /* at most MC_WASM_ARTEFACT_KEYS_MAX */
+    /* Of a guest that is started: an artefact that is there and of no use, and why, when it is
+     * compiled here instead; NULL: nobody hears. */
+    void (*on_refused)(void *user, const char *why);
+    void *on_refused_user;
     /* After each part; the first call has done 0. Called without locks; NULL: nobody watches. */
     void (*on_progress)(void *user, uint32_t done, uint32_t total);
     void *on_progress_user;
@@ -57,7 +65,7 @@ typedef struct mc_wasm_compiler_config {
 
 typedef struct mc_wasm_compiler mc_wasm_compiler;
 
-/** Errors: INVALID: no cache_dir. IO: the folder cannot be made or written. */
+/** Errors: INVALID: no cache_dir, too many keys. IO: the folder cannot be made or written. */
 MC_API MC_MUST_USE mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config,
                                                 mc_wasm_compiler **out, mc_err *err);
 MC_API void mc_wasm_compiler_free(mc_wasm_compiler *self);
@@ -80,7 +88,8 @@ typedef struct mc_wasm_object {
  * Validates and compiles a module, or takes it from the cache.
  *
  * Errors  those of mc_wasm_module_read. NOT_PROVIDED: no compiler for the tier and nothing in the
- *         cache. TOO_LARGE: too much text or code. TIMEOUT: over time or CPU. IO: the compiler
+ *         cache, nor compiled elsewhere. FORBIDDEN: the same, and what was compiled elsewhere is
+ *         refused. TOO_LARGE: too much text or code. TIMEOUT: over time or CPU. IO: the compiler
  *         failed, or the disk said no. INTERRUPTED: stopped.
  */
 MC_API MC_MUST_USE mc_code mc_wasm_compile(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,

@@ -26,6 +26,9 @@ struct mc_wasm_compiler {
     mc_cond turn;
     bool is_busy[2]; /* guarded by mu: for somebody who waits; in the background */
     _Atomic bool is_stopping;
+    char artefact_dir[MC__WASM_PATH_MAX]; /* "": none */
+    uint8_t artefact_keys[MC_WASM_ARTEFACT_KEYS_MAX][32];
+    size_t artefact_key_count;
 };
 
 /* A compilation as whoever asked for it sees it. */
@@ -48,8 +51,14 @@ void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tie
 int mc__wasm_cache_load(const mc_wasm_compiler *self, const char *name);
 /* Keeps the object that fd holds. */
 mc_code mc__wasm_cache_store(const mc_wasm_compiler *self, const char *name, int fd, mc_err *err);
-/* A sealed memfd with what the file from holds. */
-mc_code mc__wasm_seal(int from, int *out, mc_err *err);
+/* A sealed memfd with what the file holds from offset on. */
+mc_code mc__wasm_seal(int file, size_t offset, int *out, mc_err *err);
+extern const char mc__wasm_arch[];
+
+/* ---- wasm_artefact.c ---- */
+
+/* NOT_FOUND: there is none. FORBIDDEN: there is one, and why it is refused. *out is sealed. */
+mc_code mc__wasm_artefact_find(const mc_wasm_compiler *self, mc_str bytes, int *out, mc_err *err);
 
 /* ---- wasm_compile.c ---- */
 
@@ -59,9 +68,10 @@ mc_code mc__wasm_compile_job(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier 
 void mc__wasm_job_tell(const mc__wasm_job *job, mc_wasm_stage stage, uint32_t part, uint32_t parts);
 bool mc__wasm_job_is_stopped(const mc_wasm_compiler *self, const mc__wasm_job *job);
 
-/* What was compiled before; false: nothing, or it is not authentic. */
-bool mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
-                           mc_wasm_object *out);
+/* What was compiled before, here or (the full tier) elsewhere. NOT_FOUND: nothing, or it is not
+ * authentic. FORBIDDEN: only an artefact, and why it is refused. */
+mc_code mc__wasm_compile_find(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
+                              mc_wasm_object *out, mc_err *err);
 
 /* ---- wasm_build.c ---- */
 

@@ -134,17 +134,27 @@ static mc_code make(mc_wasm_guest *guest, mc_wasm_tier tier, bool is_background,
 static bool find_first(mc_wasm_guest *guest, mc_wasm_object *out)
 {
     const mc_wasm_compiler *compiler = guest->wasm->config.compiler;
+    bool has_tcc = mc_wasm_compiler_has(compiler, MC_WASM_TIER_INSTANT);
+    mc_err err;
+    mc_code rc = mc__wasm_compile_find(compiler, guest->bytes, MC_WASM_TIER_FULL, out, &err);
 
-    return mc__wasm_compile_find(compiler, guest->bytes, MC_WASM_TIER_FULL, out) ||
-           (!mc_wasm_compiler_has(compiler, MC_WASM_TIER_INSTANT) &&
-            mc__wasm_compile_find(compiler, guest->bytes, MC_WASM_TIER_QUICK, out));
+    /* Where nothing compiles, it is why the guest does not start. */
+    if (rc == MC_FORBIDDEN && compiler->config.on_refused &&
+        (has_tcc || mc_wasm_compiler_has(compiler, MC_WASM_TIER_FULL)))
+        compiler->config.on_refused(compiler->config.on_refused_user, err.msg);
+    if (rc != MC_OK && !has_tcc)
+        rc = mc__wasm_compile_find(compiler, guest->bytes, MC_WASM_TIER_QUICK, out, &err);
+    return rc == MC_OK;
 }
 
 static mc_wasm_tier soonest(const mc_wasm_guest *guest)
 {
     if (mc_wasm_compiler_has(guest->wasm->config.compiler, MC_WASM_TIER_INSTANT))
         return MC_WASM_TIER_INSTANT;
-    return guest->bytes.len > QUICK_FROM_BYTES ? MC_WASM_TIER_QUICK : MC_WASM_TIER_FULL;
+    return guest->bytes.len > QUICK_FROM_BYTES &&
+                   mc_wasm_compiler_has(guest->wasm->config.compiler, MC_WASM_TIER_QUICK)
+               ? MC_WASM_TIER_QUICK
+               : MC_WASM_TIER_FULL;
 }
 
 static void enqueue(mc_wasm_guest *guest)
@@ -172,9 +182,26 @@ static mc_code start_kept(mc_wasm_guest *guest, const mc_wasm_object *object, mc
     return rc;
 }
 
-mc_code mc_wasm_guest_start(mc_wasm_guest *guest, mc_err *err)
+/* Code that cannot be loaded, a compiler that is wrong about a module that others compile: the next
+ * one may do better. What starts badly by its own doing does so everywhere. */
+static mc_code start_otherwise(mc_wasm_guest *guest, mc_wasm_tier *tier, mc_err *err)
 {
     const mc_wasm_compiler *compiler = guest->wasm->config.compiler;
+    static const mc_wasm_tier others[] = {MC_WASM_TIER_INSTANT, MC_WASM_TIER_QUICK};
+    mc_wasm_tier failed = *tier;
+    mc_code rc = MC_IO;
+
+    for (size_t i = 0; i < MC_LEN(others) && rc == MC_IO; i++) {
+        if (others[i] == failed || !mc_wasm_compiler_has(compiler, others[i]))
+            continue;
+        *tier = others[i];
+        rc = make(guest, *tier, false, err);
+    }
+    return rc;
+}
+
+mc_code mc_wasm_guest_start(mc_wasm_guest *guest, mc_err *err)
+{
     mc_wasm_object kept;
     mc_wasm_tier tier;
     mc_code rc;
@@ -186,14 +213,10 @@ mc_code mc_wasm_guest_start(mc_wasm_guest *guest, mc_err *err)
         tier = soonest(guest);
         rc = make(guest, tier, false, err);
     }
-    /* tcc may be wrong about a module that gcc compiles; that it starts badly is its own doing. */
-    if (rc == MC_IO && tier == MC_WASM_TIER_INSTANT &&
-        mc_wasm_compiler_has(compiler, MC_WASM_TIER_QUICK)) {
-        tier = MC_WASM_TIER_QUICK;
-        rc = make(guest, tier, false, err);
-    }
+    if (rc == MC_IO)
+        rc = start_otherwise(guest, &tier, err);
     if (rc == MC_OK && tier != MC_WASM_TIER_FULL &&
-        mc_wasm_compiler_has(compiler, MC_WASM_TIER_FULL))
+        mc_wasm_compiler_has(guest->wasm->config.compiler, MC_WASM_TIER_FULL))
         enqueue(guest);
     return rc;
 }

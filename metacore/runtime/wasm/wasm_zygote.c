@@ -223,7 +223,7 @@ mc_code mc__wasm_zygote_spawn(mc_wasm_zygote *self, uint32_t id, mc__wasm_child_
 {
     mc__wasm_wire in = {
         .command = MC__WASM_WIRE_SPAWN, .id = id, .kind = (uint32_t)kind, .max_pages = max_pages};
-    mc__wasm_wire out;
+    mc__wasm_wire out = {0};
     int fds[] = {channel, snapshot, rules};
     mc_code rc = ask(self, &in, fds, 3, &out, out_pidfd, err);
 
