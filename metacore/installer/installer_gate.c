@@ -3,6 +3,11 @@
  * the operator says so. */
 #include "metacore/installer/installer_internal.h"
 
+static bool has_keys(const mc_installer *self)
+{
+    return self->config.keys && self->config.keys->count > 0;
+}
+
 mc_code mc__plan_archive(mc_install_plan *plan, const mc_install_source *source, mc_err *err)
 {
     mc_code rc = MC_OK;
@@ -43,6 +48,7 @@ static mc_code verify_detached(const mc_installer *self, mc_arena *arena, mc_str
                                                                                             : rc;
 }
 
+/* Without keys the archive is taken as it is, but not one that contradicts itself. */
 static mc_code verify(const mc_installer *self, mc_arena *arena, const mc_install_plan *plan,
                       const mc_install_source *source, mc_err *err)
 {
@@ -59,27 +65,29 @@ static mc_code verify(const mc_installer *self, mc_arena *arena, const mc_instal
                               .value = text_of(own, "value"),
                               .checksums = mc_json_find_nocase(own, MC_STR("checksums"))};
 
+    mc_code rc;
+
     if (!files)
         return mc_fail(err, MC_NO_MEMORY, "install");
     for (size_t i = 0; i < count; i++)
         files[i] =
             (mc_signed_file){source->bundle->files[i].name, mc_z(source->bundle->files[i].sha256)};
-    return mc_str_trim(source->signature).len
-               ? verify_detached(self, arena, source->signature, &bundle, err)
-               : mc_signature_verify(self->config.keys, arena, &signature, &bundle, err);
+    if (has_keys(self) && mc_str_trim(source->signature).len == 0)
+        return mc_signature_verify(self->config.keys, arena, &signature, &bundle, err);
+    rc = has_keys(self) ? verify_detached(self, arena, source->signature, &bundle, err) : MC_OK;
+    return rc == MC_OK ? mc_signature_check_files(signature.checksums, &bundle, err) : rc;
 }
 
 mc_code mc__check_signature(const mc_installer *self, const mc_install_plan *plan,
                             const mc_install_source *source, mc_err *err)
 {
-    bool has_keys = self->config.keys && self->config.keys->count > 0;
     mc_arena *arena;
     mc_err why;
     mc_code rc;
 
-    if (source->is_trusted || (!has_keys && self->config.allow_unsigned))
+    if (source->is_trusted)
         return MC_OK;
-    if (!has_keys)
+    if (!has_keys(self) && !self->config.allow_unsigned)
         return mc_fail(err, MC_FORBIDDEN,
                        "installer: signature verification is required (set MARKETPLACE_PUBKEY or, "
                        "for dev, ALLOW_UNSIGNED_BUNDLES=true)");

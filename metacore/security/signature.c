@@ -181,8 +181,8 @@ static mc_code check_listed(const mc_json_member *listed, const mc_signed_bundle
                    MC_FMT(mc_str_slice(file->sha256, 0, SHOWN)));
 }
 
-static mc_code check_checksums(const mc_json *checksums, const mc_signed_bundle *bundle,
-                               mc_err *err)
+mc_code mc_signature_check_files(const mc_json *checksums, const mc_signed_bundle *bundle,
+                                 mc_err *err)
 {
     if (!checksums || checksums->kind != MC_JSON_OBJECT || checksums->as.object.count == 0)
         return MC_OK;
@@ -242,5 +242,5 @@ mc_code mc_signature_verify(const mc_signing_keys *keys, mc_arena *arena,
     if (!is_by_any(keys, value, mc_buf_get(&message)))
         return mc_fail(err, MC_FORBIDDEN,
                        "security: signature does not verify under any trusted key");
-    return check_checksums(signature->checksums, bundle, err);
+    return mc_signature_check_files(signature->checksums, bundle, err);
 }

@@ -75,6 +75,10 @@ MC_API MC_MUST_USE mc_code mc_signature_verify(const mc_signing_keys *keys, mc_a
                                                const mc_signature *signature,
                                                const mc_signed_bundle *bundle, mc_err *err);
 
+/** The checksums alone: what a manifest says of the files beside it. Errors: as above. */
+MC_API MC_MUST_USE mc_code mc_signature_check_files(const mc_json *checksums,
+                                                    const mc_signed_bundle *bundle, mc_err *err);
+
 /** A key pair: secret is libsodium's 64 bytes, seed and public key. Errors: IO. */
 typedef struct mc_secret_key {
     unsigned char bytes[64];

@@ -10,6 +10,7 @@
 #define BLOCK 512
 #define LONG_PART "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+#define SHA_A "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" /* of "a" */
 #define HEX_64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static hostile server;
@@ -322,6 +323,67 @@ MC_TEST("a small archive that becomes a large one is refused where it passes the
     hostile_close(&server);
 }
 
+MC_TEST("an archive that is large as it comes is refused before it is unpacked")
+{
+    size_t size = ((size_t)64 << 20) + 1;
+    char *bytes = calloc(1, size);
+
+    MC_REQUIRE(bytes);
+    bytes[0] = '\x1f';
+    bytes[1] = '\x8b';
+    MC_REQUIRE(hostile_open(&server, NULL));
+    refused(mc_str_of(bytes, size), "larger than 67108864 bytes");
+    hostile_close(&server);
+    free(bytes);
+}
+
+/* ---- code ---- */
+
+#define WASM "\0asm\1\0\0\0"
+#define CODE(exports)                                                                              \
+    ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/backend.wasm\",\"exports\":[" exports  \
+    "]}"
+
+MC_TEST("code that is no module, or not the one that its manifest speaks of, is refused")
+{
+    static const struct {
+        const char *name, *more;
+        mc_str module;
+        const char *message;
+    } rows[] = {
+        {"no file at all", CODE("\"f\""), {NULL, 0}, "bundle missing \"backend/backend.wasm\""},
+        {"an empty file", CODE("\"f\""), MC_STR_INIT(""), "wasm"},
+        {"a script", CODE("\"f\""), MC_STR_INIT("#!/bin/sh\nid\n"), "wasm"},
+        {"the first bytes of a module", CODE("\"f\""), MC_STR_INIT("\0asm\1"), "wasm"},
+        {"a module of a version that nobody knows", CODE("\"f\""), MC_STR_INIT("\0asm\2\0\0\0"),
+         "wasm"},
+        {"a section that is longer than the file", CODE("\"f\""),
+         MC_STR_INIT(WASM "\1\xff\xff\x7f"), "wasm"},
+        {"a number without an end", CODE("\"f\""), MC_STR_INIT(WASM "\1\xff\xff\xff\xff\xff\xff"),
+         "wasm"},
+        {"a million types", CODE("\"f\""), MC_STR_INIT(WASM "\1\4\xc0\x84\x3d\x60"), "wasm"},
+        {"a body of no function", CODE("\"f\""), MC_STR_INIT(WASM "\x0a\4\1\2\0\x0b"), "wasm"},
+        {"a module without the export", CODE("\"f\""), MC_STR_INIT(WASM), "export"},
+        {"an import from nowhere", CODE(""),
+         MC_STR_INIT(WASM "\1\4\1\x60\0\0\2\x0c\1\3env\4exec\0\0"), "env"},
+    };
+
+    MC_REQUIRE(hostile_open(&server, NULL));
+    for (size_t i = 0; i < MC_LEN(rows); i++) {
+        mc_buf tar;
+
+        MC_CASE(rows[i].name);
+        mc_buf_init(&tar, 0);
+        hostile_entry(&tar, MC_STR("manifest.json"), '0',
+                      mc_z(kit_manifest(server.arena, HOSTILE_KEY, "1.0.0", "", rows[i].more)));
+        if (rows[i].module.ptr)
+            hostile_entry(&tar, MC_STR("backend/backend.wasm"), '0', rows[i].module);
+        hostile_end(&tar);
+        refused(packed_of(&tar), rows[i].message);
+    }
+    hostile_close(&server);
+}
+
 /* ---- signatures ---- */
 
 static mc_secret_key mine, other;
@@ -395,6 +457,23 @@ static void check_wrong(void)
     packed = kit_pack(server.arena, HOSTILE_MANIFEST,
                       (const kit_file[]){{"frontend/x.js", "evil()"}, {NULL, NULL}});
     refused_signature(packed, signature, "does not verify under any trusted key");
+    MC_CASE("rightly signed, and the manifest's checksums are of other files");
+    packed = kit_pack(
+        server.arena,
+        kit_manifest(server.arena, HOSTILE_KEY, "1.0.0", "",
+                     ",\"signature\":{\"checksums\":{\"frontend/a.js\":\"" HEX_64
+                     "\",\"frontend/b.js\":\"" HEX_64 "\"}}"),
+        (const kit_file[]){{"frontend/a.js", "b()"}, {"frontend/b.js", "a()"}, {NULL, NULL}});
+    refused_signature(packed, signature_by(&mine, HOSTILE_KEY, "1.0.0", packed, true),
+                      "security: per-file checksum mismatch: entry \"frontend/a.js\"");
+    MC_CASE("rightly signed, and one file is not among the manifest's checksums");
+    packed = kit_pack(
+        server.arena,
+        kit_manifest(server.arena, HOSTILE_KEY, "1.0.0", "",
+                     ",\"signature\":{\"checksums\":{\"frontend/a.js\":\"" SHA_A "\"}}"),
+        (const kit_file[]){{"frontend/a.js", "a"}, {"frontend/b.js", "a()"}, {NULL, NULL}});
+    refused_signature(packed, signature_by(&mine, HOSTILE_KEY, "1.0.0", packed, true),
+                      "present in bundle but not declared in checksums");
     MC_CASE("of another addon's name");
     packed = bundle_of("1.0.0", "");
     refused_signature(packed, signature_by(&mine, "good", "1.0.0", packed, true),
@@ -420,6 +499,33 @@ static void check_replays(void)
     changed = bundle_of("1.1.0", ",\"author\":\"x\"");
     refused_signature(changed, signature_by(&mine, HOSTILE_KEY, "1.1.0", changed, true),
                       "a change needs a higher version");
+}
+
+MC_TEST("a bundle that contradicts its own checksums is refused, whoever may bring one")
+{
+    static const struct {
+        const char *name, *checksums, *message;
+    } rows[] = {
+        {"of other contents", "\"frontend/a.js\":\"" HEX_64 "\"", "(manifest=001122334455"},
+        {"of a file that is not there", "\"frontend/a.js\":\"" SHA_A "\",\"b\":\"" HEX_64 "\"",
+         "listed in checksums but missing from bundle"},
+        {"of all files but one", "\"manifest.json\":\"" HEX_64 "\"",
+         "present in bundle but not declared in checksums"},
+        {"a number", "\"frontend/a.js\":7", "want text, got number"},
+    };
+
+    MC_REQUIRE(hostile_open(&server, NULL));
+    for (size_t i = 0; i < MC_LEN(rows); i++) {
+        mc_str more =
+            mc_str_printf(server.arena, ",\"signature\":{\"checksums\":{%s}}", rows[i].checksums);
+
+        MC_CASE(rows[i].name);
+        refused_signature(kit_pack(server.arena,
+                                   kit_manifest(server.arena, HOSTILE_KEY, "1.0.0", "", more.ptr),
+                                   (const kit_file[]){{"frontend/a.js", "a"}, {NULL, NULL}}),
+                          MC_STR(""), rows[i].message);
+    }
+    hostile_close(&server);
 }
 
 MC_TEST("a bundle that a trusted key did not sign for what it is, is refused")
