@@ -12,6 +12,7 @@ typedef struct lookup {
     const mc_install_plan *plan;
     mc_str schema;
     mc__pass *pass;
+    mc_str owner; /* whose schema it is, or empty: everybody's */
 } lookup;
 
 static bool is_postgres(const mc_ctx *ctx)
@@ -120,20 +121,35 @@ static mc_code run_statement(lookup *l, mc_str statement, mc_err *err)
                : rc;
 }
 
+static void on_unowned(void *user, const mc_err *what)
+{
+    lookup *l = user;
+    mc__pass *pass = l->pass;
+
+    if (pass->note.len == 0)
+        pass->note = mc_str_copy(l->ctx->arena, mc_z(what->msg));
+}
+
+/* Each store says it in its own words. */
+static bool is_for_want_of_org(mc_str message)
+{
+    mc_str rest = mc_str_slice(message, mc_str_find(message, MC_STR("organization_id")), SIZE_MAX);
+
+    return rest.len > 0 && (mc_str_find(message, MC_STR("NOT NULL constraint")) < message.len ||
+                            mc_str_find(message, MC_STR("null value in column")) < message.len);
+}
+
 static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
 {
     mc_ctx *ctx = l->ctx;
     mc_str addon_key = l->plan->manifest->key;
     bool needs_citext = false;
-    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG,
-                              .addon_key = addon_key,
-                              .schema = l->schema,
-                              .has_column = has_column,
-                              .has_column_user = l,
-                              .make_table = make_table,
-                              .make_table_user = l,
-                              .dialect = mc_db_conn_dialect(ctx->conn),
-                              .out_needs_citext = &needs_citext};
+    mc_sqlgate_config gate = {MC_SQLGATE_CONFIG,    .addon_key = addon_key,
+                              .schema = l->schema,  .has_column = has_column,
+                              .has_column_user = l, .make_table = make_table,
+                              .make_table_user = l, .dialect = mc_db_conn_dialect(ctx->conn),
+                              .owner = l->owner,    .on_unowned = on_unowned,
+                              .on_unowned_user = l, .out_needs_citext = &needs_citext};
     mc_strs statements;
     mc_err why;
     mc_code rc = mc_sqlgate_migration(&gate, ctx->arena, sql, &statements, &why);
@@ -146,6 +162,11 @@ static mc_code apply(lookup *l, mc_str version, mc_str sql, mc_err *err)
         rc = run_statement(l, statements.items[i], &why);
     if (rc == MC_OK && is_postgres(ctx))
         rc = mc__postgres_migration_end(ctx, &why);
+    if (rc == MC_INVALID && is_for_want_of_org(mc_z(why.msg)))
+        return mc_fail(err, rc,
+                       "apply %.*s@%.*s: a row without organization_id: in a schema that "
+                       "organizations share, each row is somebody's",
+                       MC_FMT(addon_key), MC_FMT(version));
     if (rc != MC_OK)
         return mc_fail(err, rc == MC_INTERNAL || rc == MC_CONFLICT ? MC_INVALID : rc,
                        "apply %.*s@%.*s: %s", MC_FMT(addon_key), MC_FMT(version), why.msg);
@@ -176,9 +197,9 @@ static mc_code apply_once(lookup *l, const mc_bundle_file *file, mc_err *err)
 }
 
 static mc_code install_schema(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                              mc_str schema, mc__pass *pass, mc_err *err)
+                              mc_str schema, mc_str owner, mc__pass *pass, mc_err *err)
 {
-    lookup l = {self, ctx, plan, schema, pass};
+    lookup l = {self, ctx, plan, schema, pass, owner};
     mc_code rc = schema.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 
     if (rc == MC_OK && is_postgres(ctx))
@@ -234,20 +255,28 @@ mc_code mc__load_others(mc_ctx *ctx, const mc_install_plan *plan, mc_uuid org_id
     return mc_db_rows_finish(&rows, err);
 }
 
+static mc_code install_tenant(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
+                              mc_uuid org_id, mc__pass *pass, mc_err *err)
+{
+    char owner[MC_UUID_TEXT_LEN];
+
+    mc_uuid_format(org_id, owner);
+    return install_schema(self, ctx, plan,
+                          mc_tenant_schema_name(ctx->arena, plan->manifest->key, org_id),
+                          mc_str_of(owner, sizeof(owner)), pass, err);
+}
+
 static mc_code install_tenants(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
                                mc_uuid org_id, mc__pass *pass, mc_err *err)
 {
-    mc_str key = plan->manifest->key;
     mc_uuid *others = NULL;
     size_t count = 0;
     mc_code rc = mc__load_others(ctx, plan, org_id, &others, &count, err);
 
     if (rc == MC_OK)
-        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, org_id), pass,
-                            err);
+        rc = install_tenant(self, ctx, plan, org_id, pass, err);
     for (size_t i = 0; i < count && rc == MC_OK; i++)
-        rc = install_schema(self, ctx, plan, mc_tenant_schema_name(ctx->arena, key, others[i]),
-                            pass, err);
+        rc = install_tenant(self, ctx, plan, others[i], pass, err);
     return rc;
 }
 
@@ -256,6 +285,6 @@ mc_code mc__install_tables(mc_installer *self, mc_ctx *ctx, const mc_install_pla
 {
     if (mc__is_per_tenant(plan))
         return install_tenants(self, ctx, plan, org_id, pass, err);
-    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key), pass,
-                          err);
+    return install_schema(self, ctx, plan, mc_schema_name(ctx->arena, plan->manifest->key),
+                          MC_STR(""), pass, err);
 }

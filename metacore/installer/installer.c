@@ -297,7 +297,7 @@ static mc_code install(mc_installer *self, mc_ctx *ctx, const mc_install_run *ru
     mc__step(self, "told");
     if (rc != MC_OK)
         return rc;
-    out->warning = warning;
+    out->warning = warning.len ? warning : pass->note;
     is_enabled = mc_str_eq(out->status, MC_STR("enabled"));
     if (was == WAS_ENABLED && !is_other)
         return MC_OK; /* nothing that anybody would have to hear */

@@ -55,6 +55,7 @@ typedef struct mc__pass {
     int64_t end_us; /* monotonic */
     int64_t max_ms;
     mc__changes *changes; /* NULL but in a rehearsal */
+    mc_str note;          /* what was done and is hardly meant; or empty */
 } mc__pass;
 void mc__pass_begin(mc__pass *self, int64_t max_ms);
 /* Before a statement that may take long: it ends with MC_INTERRUPTED when the pass is over. */

@@ -114,6 +114,25 @@ static void on_refused(void *user, const mc_err *why)
     add(self, p, line >= p->first_line ? line - p->first_line + 1 : line, what);
 }
 
+static void on_unowned(void *user, const mc_err *what)
+{
+    migrations *self = user;
+    mc_str message = mc_z(what->msg);
+    unsigned line = take_line(&message);
+    const part *p = part_of(self, line);
+
+    mc__review_add(
+        self->r,
+        (mc_finding){
+            .is_warning = true,
+            .file = mc_str_copy(self->r->arena, p->file->name),
+            .line = line >= p->first_line ? line - p->first_line + 1 : line,
+            .message = message,
+            .hint = MC_STR("a migration of a shared schema runs once, for no organization: with "
+                           "\"tenant_isolation\": \"schema-per-tenant\" each organization gets "
+                           "the rows; else let code of the addon make them")});
+}
+
 /* ---- reading ---- */
 
 static unsigned count_lines(mc_str text)
@@ -123,6 +142,11 @@ static unsigned count_lines(mc_str text)
     for (size_t i = 0; i < text.len; i++)
         lines += text.ptr[i] == '\n';
     return lines;
+}
+
+static bool is_per_tenant(const migrations *self)
+{
+    return mc_str_eq(self->r->manifest->tenant_isolation, MC_STR("schema-per-tenant"));
 }
 
 static mc_code gate(migrations *self, mc_str sql, mc_arena *scratch, bool tells, mc_err *err)
@@ -136,6 +160,8 @@ static mc_code gate(migrations *self, mc_str sql, mc_arena *scratch, bool tells,
         config.on_refused_user = self;
         config.make_table = self->only ? NULL : find_table; /* alone, a file does not know */
         config.make_table_user = self;
+        config.on_unowned = is_per_tenant(self) ? NULL : on_unowned;
+        config.on_unowned_user = self;
     }
     return mc_sqlgate_migration(&config, scratch, sql, &statements, err);
 }

@@ -123,6 +123,12 @@ static const struct {
       {"migrations/0002_b.sql", "COPY a FROM PROGRAM 'id'"}},
      {"error migrations/0001_a.sql:3 ", "error migrations/0001_a.sql:4 ",
       "error migrations/0002_b.sql:1 "}},
+    {"rows that nobody would see",
+     "{" HEAD "," MODEL "}",
+     {{"migrations/0001_a.sql", "CREATE TABLE a (id uuid, organization_id uuid);\nINSERT INTO a "
+                                "(id) VALUES (gen_random_uuid());"}},
+     {"warning migrations/0001_a.sql:2 : rows of a without organization_id, which nobody sees | a "
+      "migration of a shared schema runs once"}},
     {"a file that does not parse, and what is wrong in the others",
      "{" HEAD "," MODEL "}",
      {{"migrations/0001_a.sql", "CREATE TABLE a (id uuid);\nCREATE TABEL b ();"},

@@ -34,8 +34,24 @@ static mc__gate_kind kind_at(mc__gate *g, const PgQuery__InsertStmt *stmt, size_
     return mc__gate_kind_of(g, g->table, name);
 }
 
+/* Whether rows of a table that belong to organizations come without saying to which. */
+static bool is_unowned(mc__gate *g, const PgQuery__InsertStmt *stmt)
+{
+    mc_str org = MC_STR("organization_id"), name;
+
+    if (stmt->n_cols == 0 || !mc__gate_table_has(g, g->table, org))
+        return false;
+    for (size_t i = 0; i < stmt->n_cols; i++) {
+        if (stmt->cols[i]->node_case != PG_QUERY__NODE__NODE_RES_TARGET ||
+            (mc__gate_column_name(g, stmt->cols[i]->res_target->name, &name) == MC_OK &&
+             mc_str_eq(name, org)))
+            return false;
+    }
+    return true;
+}
+
 static mc_code insert_row(mc__gate *g, const PgQuery__InsertStmt *stmt, const PgQuery__Node *row,
-                          mc_buf *sql)
+                          bool is_owned, mc_buf *sql)
 {
     mc_code rc = MC_OK;
 
@@ -47,11 +63,17 @@ static mc_code insert_row(mc__gate *g, const PgQuery__InsertStmt *stmt, const Pg
             mc_buf_lit(sql, ", ");
         rc = mc__gate_expr(g, row->list->items[i], kind_at(g, stmt, i), sql);
     }
+    if (is_owned) {
+        mc_buf_lit(sql, ", '");
+        mc_buf_str(sql, g->config->owner); /* an organization's id: no quote in it */
+        mc_buf_char(sql, '\'');
+    }
     mc_buf_char(sql, ')');
     return rc;
 }
 
-static mc_code insert_columns(mc__gate *g, const PgQuery__InsertStmt *stmt, mc_buf *sql)
+static mc_code insert_columns(mc__gate *g, const PgQuery__InsertStmt *stmt, bool is_owned,
+                              mc_buf *sql)
 {
     mc_code rc = MC_OK;
     mc_str name;
@@ -60,6 +82,8 @@ static mc_code insert_columns(mc__gate *g, const PgQuery__InsertStmt *stmt, mc_b
         mc_buf_str(sql, i == 0 ? MC_STR(" (") : MC_STR(", "));
         rc = column_target(g, stmt->cols[i], sql, &name);
     }
+    if (is_owned)
+        mc_buf_lit(sql, ", \"organization_id\"");
     if (stmt->n_cols)
         mc_buf_char(sql, ')');
     return rc;
@@ -110,6 +134,7 @@ static mc_code on_conflict(mc__gate *g, const PgQuery__OnConflictClause *c, mc_b
 mc_code mc__gate_insert(mc__gate *g, const PgQuery__InsertStmt *stmt)
 {
     const PgQuery__SelectStmt *select;
+    bool is_owned = false;
     mc_buf sql;
     mc_str table;
     mc_code rc = check_insert(g, stmt);
@@ -120,11 +145,16 @@ mc_code mc__gate_insert(mc__gate *g, const PgQuery__InsertStmt *stmt)
     mc_buf_init_arena(&sql, g->arena, 0);
     mc_buf_lit(&sql, "INSERT INTO ");
     rc = mc__gate_target(g, stmt->relation, &sql, &table);
+    if (rc == MC_OK && is_unowned(g, stmt)) {
+        is_owned = g->config->owner.len > 0;
+        if (!is_owned)
+            mc__gate_tell_unowned(g);
+    }
     if (rc == MC_OK)
-        rc = insert_columns(g, stmt, &sql);
+        rc = insert_columns(g, stmt, is_owned, &sql);
     for (size_t i = 0; i < select->n_values_lists && rc == MC_OK; i++) {
         mc_buf_str(&sql, i == 0 ? MC_STR(" VALUES ") : MC_STR(", "));
-        rc = insert_row(g, stmt, select->values_lists[i], &sql);
+        rc = insert_row(g, stmt, select->values_lists[i], is_owned, &sql);
     }
     if (rc == MC_OK && stmt->on_conflict_clause)
         rc = on_conflict(g, stmt->on_conflict_clause, &sql);

@@ -61,6 +61,18 @@ mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...)
     return mc_fail(g->err, MC_FORBIDDEN, "migration: line %u: %s", line_of(g), what);
 }
 
+void mc__gate_tell_unowned(const mc__gate *g)
+{
+    mc_err what;
+
+    if (!g->config->on_unowned)
+        return;
+    MC_IGNORE(mc_fail(&what, MC_INVALID,
+                      "migration: line %u: rows of %.*s without organization_id, which nobody sees",
+                      line_of(g), MC_FMT(g->table))); /* it is no failure here */
+    g->config->on_unowned(g->config->on_unowned_user, &what);
+}
+
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql)
 {
     mc_code rc = mc_buf_check(sql, "migration", g->err);

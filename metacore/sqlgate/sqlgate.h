@@ -59,7 +59,12 @@ typedef struct mc_sqlgate_config {
      */
     void (*on_refused)(void *user, const mc_err *why);
     void *on_refused_user;
-    mc_db_dialect dialect;  /* whom the statements are for; 0: SQLite */
+    mc_db_dialect dialect; /* whom the statements are for; 0: SQLite */
+    /** The organization of rows that are inserted into a table with an organization_id, and name
+     *  none; empty: they are nobody's, and on_unowned (optional) is told of each such INSERT. */
+    mc_str owner;
+    void (*on_unowned)(void *user, const mc_err *what);
+    void *on_unowned_user;
     bool *out_needs_citext; /* NULL, or told that the extension has to be there (PostgreSQL) */
 } mc_sqlgate_config;
 #define MC_SQLGATE_CONFIG .struct_size = sizeof(mc_sqlgate_config)

@@ -64,6 +64,8 @@ mc_str mc__gate_physical(mc__gate *g, mc_str name);
 mc_str mc__gate_index_name(mc__gate *g, mc_str name);
 bool mc__gate_is_postgres(const mc__gate *g);
 
+/* Of the INSERT that is read. */
+void mc__gate_tell_unowned(const mc__gate *g);
 mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...) MC_PRINTF(2, 3);
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql);
 /* gate_parse.c: a tree that is not deep. */

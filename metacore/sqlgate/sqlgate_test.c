@@ -249,6 +249,48 @@ MC_TEST("what a migration may say is written anew for the store")
     }
 }
 
+/* ---- whose rows ---- */
+
+static void count_unowned(void *user, const mc_err *what)
+{
+    MC_EXPECT_HAS(mc_z(what->msg), "migration: line 2: rows of t without organization_id");
+    (*(int *)user)++;
+}
+
+MC_TEST("rows without an organization get the schema's, or are told of where it has none")
+{
+    static const struct {
+        const char *name, *sql, *owned;
+        int told;
+    } rows[] = {
+        {"rows of nobody", "INSERT INTO t (a) VALUES ('x'), ('y')",
+         " (\"a\", \"organization_id\") VALUES ('x', 'me'), ('y', 'me');\n", 1},
+        {"rows of somebody", "INSERT INTO t (a, organization_id) VALUES ('x', NULL)",
+         " (\"a\", \"organization_id\") VALUES ('x', NULL);\n", 0},
+        {"all columns", "INSERT INTO t VALUES (NULL, 'x')", " VALUES (NULL, 'x');\n", 0},
+    };
+
+    for (size_t i = 0; i < MC_LEN(rows); i++) {
+        mc_arena *arena = mc_arena_new(0);
+        mc_str sql =
+            mc_str_printf(arena, "CREATE TABLE t (organization_id uuid, a text);\n%s", rows[i].sql);
+        mc_strs statements = {NULL, 0};
+        int told = 0;
+        mc_sqlgate_config config = {MC_SQLGATE_CONFIG, .addon_key = MC_STR("k"),
+                                    .on_unowned = count_unowned, .on_unowned_user = &told};
+        mc_err err;
+
+        MC_CASE(rows[i].name);
+        MC_EXPECT_OK(mc_sqlgate_migration(&config, arena, sql, &statements, &err), &err);
+        MC_EXPECT_EQ(told, rows[i].told);
+        config.owner = MC_STR("me");
+        MC_EXPECT_OK(mc_sqlgate_migration(&config, arena, sql, &statements, &err), &err);
+        MC_EXPECT_EQ(told, rows[i].told);
+        MC_EXPECT_HAS(joined(arena, statements), rows[i].owned);
+        mc_arena_free(arena);
+    }
+}
+
 /* ---- organizations do not see each other through what is unique ---- */
 
 #define ORG "organization_id uuid NOT NULL"

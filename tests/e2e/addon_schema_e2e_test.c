@@ -272,3 +272,53 @@ MC_TEST("forms that nobody touched fit a migration's table, and what does not fi
     mc_client_deinit(&client);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
 }
+
+/* ---- rows that come with an addon ---- */
+
+#define SEEDS(isolation)                                                                           \
+    "{\"key\":\"seeds\",\"name\":\"Seeds\",\"version\":\"1.0.0\",\"tenant_isolation\":"            \
+    "\"" isolation "\",\"model_definitions\":[{\"table_name\":\"kinds\",\"model_key\":\"kinds\","  \
+    "\"label\":\"Kinds\",\"org_scoped\":true,\"columns\":[{\"name\":\"name\",\"type\":\"string\"}" \
+    "]},{\"table_name\":\"made\",\"model_key\":\"made\",\"label\":\"Made\",\"org_scoped\":true,"   \
+    "\"columns\":[{\"name\":\"name\",\"type\":\"string\"}]}]}"
+
+static const char seeds_made[] =
+    "CREATE TABLE made (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), organization_id uuid, name "
+    "text);\nINSERT INTO made (name) VALUES ('One'), ('Two');\n";
+static const char seeds_kinds[] = "INSERT INTO kinds (name) VALUES ('One');\n";
+
+MC_TEST("rows that come with an addon are the organization's whose schema it is, or told of")
+{
+    const char *data = mc_test_dir();
+    const char *own = write_addon(SEEDS("schema-per-tenant"), seeds_made, seeds_kinds);
+    mc_process process;
+    mc_client mine, theirs;
+
+    MC_REQUIRE(mc_process_start(&process, data, dev));
+    mc_client_init(&mine, process.port);
+    mc_client_init(&theirs, process.port);
+    MC_REQUIRE(mc_client_sign_in(&mine, "owner@example.com", "metacore-demo") == 200);
+    MC_REQUIRE(mc_client_register(&theirs, "Other", "other@example.com", "long-enough") == 201);
+    MC_CASE("in a schema that all share a table takes no row of nobody");
+    MC_EXPECT_EQ(install(data, write_addon(SEEDS("shared"), seeds_made, seeds_kinds), "Demo"), 1);
+    MC_EXPECT_HAS(mc_z(out), "apply seeds@0002_more: a row without organization_id");
+    MC_CASE("or takes it, and whoever installs is told");
+    MC_EXPECT_EQ(install(data, write_addon(SEEDS("shared"), seeds_made, NULL), "Demo"), 0);
+    MC_EXPECT_HAS(mc_z(out), "warning: migration: line 2: rows of made without organization_id");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/made", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"total\":0");
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", "/api/metacore/installations/seeds?drop=1", NULL),
+                 200);
+    MC_CASE("with a schema for each they are there, for each");
+    MC_EXPECT_EQ(install(data, own, "Demo"), 0);
+    MC_EXPECT_EQ(install(data, own, "Other's Organization"), 0);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/made", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"total\":2");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/dynamic/made", NULL), 200);
+    MC_EXPECT_HAS(theirs.body, "\"total\":2");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/dynamic/kinds", NULL), 200);
+    MC_EXPECT_HAS(theirs.body, "\"total\":1");
+    mc_client_deinit(&mine);
+    mc_client_deinit(&theirs);
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+}
