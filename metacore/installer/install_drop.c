@@ -86,7 +86,7 @@ typedef mc_code (*table_fn)(mc_ctx *ctx, mc_str physical, mc_uuid org_id, mc_err
 static mc_code for_each(mc_ctx *ctx, mc_str schema, mc_uuid org_id, table_fn fn, mc_err *err)
 {
     bool is_circle = false;
-    tables left;
+    tables left = {0};
     mc_code rc = load_tables(ctx, schema, &left, err);
 
     while (rc == MC_OK && left.count > 0) {

@@ -301,7 +301,7 @@ static mc_code check_all(const mc_semver *v, mc_str all, bool *out, mc_err *err)
     bool result = true;
 
     while (next_term(&all, &op, &version)) {
-        bool holds;
+        bool holds = false;
         mc_code rc = check_term(v, op, version, &all, &holds, err);
 
         if (rc != MC_OK)
@@ -317,7 +317,7 @@ static mc_code check_all(const mc_semver *v, mc_str all, bool *out, mc_err *err)
 
 mc_code mc_semver_satisfies(const mc_semver *version, mc_str range, bool *out, mc_err *err)
 {
-    bool any = false, holds;
+    bool any = false, holds = false;
 
     for (;;) {
         size_t at = mc_str_find(range, MC_STR("||"));

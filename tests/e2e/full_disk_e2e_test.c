@@ -82,9 +82,9 @@ static void make_webhook(mc_client *client, unsigned port)
 {
     char body[200];
 
-    (void)snprintf(
-        body, sizeof(body),
-        "{\"url\":\"http://127.0.0.1:%u/\",\"events\":\"tickets.tickets.created\"}", port);
+    (void)snprintf(body, sizeof(body),
+                   "{\"url\":\"http://127.0.0.1:%u/\",\"events\":\"tickets.tickets.created\"}",
+                   port);
     MC_EXPECT_EQ(mc_client_call(client, "POST", "/api/webhooks", body), 200);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ws_load: thousands of WebSockets on a running server: what an idle one costs it, and how long one
- * write takes to reach all who subscribed. The ceiling is the same fan-out by a process that does
- * nothing else: one write(2) per connection.
+ * live_load: thousands of WebSockets or event streams (SSE) on a running server: what an idle one
+ * costs it, and how long one write takes to reach all. The ceiling is the same fan-out by a process
+ * that does nothing else: one write(2) per connection.
  *
- *   ws_load PORT TOKEN PID [SOCKETS [ROUNDS]]
+ *   live_load ws|sse PORT TOKEN PID [CONNECTIONS [ROUNDS]]
  *
  * prints  idle_bytes N / subscribed_bytes N / broadcast_us N / bare_us N / delivered N
  */
@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,10 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX 60000
+#define CONNECTIONS_MAX 60000
 #define ROUNDS_MAX 100
 
 typedef struct load {
+    bool is_sse;
     unsigned port;
     const char *token;
     int pid;
@@ -92,14 +94,24 @@ static int read_status(int fd)
     return 0;
 }
 
-static void open_sockets(load *l)
+static int write_request(const load *l, char *out, size_t size)
+{
+    if (l->is_sse)
+        return snprintf(
+            out, size,
+            "GET /api/eventlog/stream?access_token=%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+            l->token);
+    return snprintf(out, size,
+                    "GET /api/ws?token=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                    l->token);
+}
+
+static void open_connections(load *l)
 {
     char request[4096];
-    int len = snprintf(request, sizeof(request),
-                       "GET /api/ws?token=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                       l->token);
+    int len = write_request(l, request, sizeof(request));
 
     for (uint32_t i = 0; i < l->count; i++) {
         int status;
@@ -107,8 +119,8 @@ static void open_sockets(load *l)
         l->fds[i] = dial(l->port);
         send_all(l->fds[i], request, (size_t)len);
         status = read_status(l->fds[i]);
-        if (status != 101) {
-            (void)fprintf(stderr, "ws_load: socket %u is answered %d\n", i, status);
+        if (status != (l->is_sse ? 200 : 101)) {
+            (void)fprintf(stderr, "live_load: connection %u is answered %d\n", i, status);
             exit(1);
         }
     }
@@ -133,7 +145,13 @@ static uint32_t frame_size(const unsigned char *bytes)
     return bytes[1] < 126 ? 2u + bytes[1] : 4u + ((uint32_t)bytes[2] << 8 | bytes[3]);
 }
 
-/* Waits until each socket has a whole frame; all frames of a round are equally long. */
+/* An event's chunk ends with its empty line. */
+static bool is_event_end(const unsigned char *bytes, size_t len)
+{
+    return len >= 4 && memcmp(bytes + len - 4, "\n\n\r\n", 4) == 0;
+}
+
+/* Waits until each connection has a whole frame (all of a round are equally long), or event. */
 static int64_t receive_all(load *l)
 {
     struct epoll_event events[512];
@@ -152,6 +170,10 @@ static int64_t receive_all(load *l)
 
             if (n <= 0)
                 die("recv");
+            if (l->is_sse) {
+                done += is_event_end(bytes, (size_t)n);
+                continue;
+            }
             if (size == 0 && n >= 4)
                 size = frame_size(bytes);
             l->got[at] += (uint32_t)n;
@@ -221,7 +243,7 @@ static int64_t broadcast(load *l)
     send_all(fd, request, (size_t)len);
     end = receive_all(l);
     if (recv(fd, answer, sizeof(answer), 0) <= 0 || memcmp(answer + 9, "201", 3) != 0) {
-        (void)fprintf(stderr, "ws_load: the ticket was not created\n");
+        (void)fprintf(stderr, "live_load: the ticket was not created\n");
         exit(1);
     }
     (void)close(fd);
@@ -233,10 +255,13 @@ static void measure_server(load *l)
     int64_t times[ROUNDS_MAX];
     long before = resident_kb(l->pid), idle, subscribed;
 
-    open_sockets(l);
+    open_connections(l);
     idle = resident_kb(l->pid);
     watch(l);
-    subscribe_all(l);
+    if (l->is_sse)
+        (void)receive_all(l); /* what a stream begins with */
+    else
+        subscribe_all(l);
     subscribed = resident_kb(l->pid);
     for (uint32_t i = 0; i < l->rounds; i++)
         times[i] = broadcast(l);
@@ -311,16 +336,16 @@ int main(int argc, char **argv)
     uint32_t port, pid;
     struct rlimit limit;
 
-    if (argc < 4 || !mc_str_u32(mc_z(argv[1]), 1, 65535, &port) ||
-        !mc_str_u32(mc_z(argv[3]), 1, INT32_MAX, &pid) ||
-        (argc > 4 && !mc_str_u32(mc_z(argv[4]), 1, SOCKETS_MAX, &l.count)) ||
-        (argc > 5 && !mc_str_u32(mc_z(argv[5]), 1, ROUNDS_MAX, &l.rounds))) {
-        (void)fprintf(stderr, "usage: ws_load PORT TOKEN PID [SOCKETS [ROUNDS]]\n");
+    if (argc < 5 || !mc_str_u32(mc_z(argv[2]), 1, 65535, &port) ||
+        !mc_str_u32(mc_z(argv[4]), 1, INT32_MAX, &pid) ||
+        (argc > 5 && !mc_str_u32(mc_z(argv[5]), 1, CONNECTIONS_MAX, &l.count)) ||
+        (argc > 6 && !mc_str_u32(mc_z(argv[6]), 1, ROUNDS_MAX, &l.rounds))) {
+        (void)fprintf(stderr, "usage: live_load ws|sse PORT TOKEN PID [CONNECTIONS [ROUNDS]]\n");
         return 2;
     }
     l.port = port;
     l.pid = (int)pid;
-    l.token = argv[2];
+    l.token = argv[3];
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused, connecting fails and says so */
@@ -330,6 +355,7 @@ int main(int argc, char **argv)
     if (!l.fds || !l.got)
         die("memory");
     measure_bare(&l);
+    l.is_sse = strcmp(argv[1], "sse") == 0;
     measure_server(&l);
     (void)printf("delivered %u\n", l.count * l.rounds);
     return 0;
