@@ -123,6 +123,7 @@ typedef struct mc_outbox_kind {
     int64_t lease_ms;    /* 0: 60000; one that takes longer calls mc_outbox_extend */
     bool in_transaction; /* run writes in ctx->conn, and is done exactly when that commits */
     bool is_public;      /* administrators may enqueue it by HTTP */
+    bool is_forgotten;   /* of one that is done nothing is kept */
     unsigned at_once;    /* of this kind in this process, at most, so that a slow one leaves workers
                             to the others; 0: no limit */
 } mc_outbox_kind;

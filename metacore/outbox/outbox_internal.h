@@ -61,7 +61,7 @@ void *mc__worker_main(void *user);
 mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *out_found,
                       mc_err *err);
 /* CONFLICT: the job is another's by now. */
-mc_code mc__job_done(mc_ctx *ctx, const mc_outbox_job *job, mc_err *err);
+mc_code mc__job_done(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job, mc_err *err);
 /* ctx->retry_after_s: the pause is no shorter. */
 mc_code mc__job_failed(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job, const mc_err *why,
                        mc_err *err);

@@ -277,10 +277,16 @@ mc_code mc_outbox_extend(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job,
 
 /* ---- ending ---- */
 
-mc_code mc__job_done(mc_ctx *ctx, const mc_outbox_job *job, mc_err *err)
+mc_code mc__job_done(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job, mc_err *err)
 {
     mc_db_value args[] = {mc_db_uuid(job->id), mc_db_int(job->fence), mc_db_time(ctx->now)};
+    const mc_outbox_kind *kind = mc__outbox_kind_of(self, job->kind);
 
+    if (kind && kind->is_forgotten)
+        return exec_held(ctx,
+                         MC_STR("DELETE FROM outbox_jobs WHERE id = $1 AND fence = $2 AND status = "
+                                "'running'"),
+                         args, 2, err);
     return exec_held(ctx,
                      MC_STR("UPDATE outbox_jobs SET status = 'done', due_at = NULL, "
                             "updated_at = $3, last_error = '' WHERE id = $1 AND fence = $2 "

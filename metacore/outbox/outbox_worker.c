@@ -45,13 +45,15 @@ static mc_code run_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     mc_code rc = t->kind->run(t->kind->user, ctx, &t->job, err);
 
     (void)conn;
-    return rc == MC_OK ? mc__job_done(ctx, &t->job, err) : rc;
+    return rc == MC_OK ? mc__job_done(t->self, ctx, &t->job, err) : rc;
 }
 
 static mc_code done_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
+    turn *t = user;
+
     (void)conn;
-    return mc__job_done(ctx, &((turn *)user)->job, err);
+    return mc__job_done(t->self, ctx, &t->job, err);
 }
 
 static mc_code failed_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
