@@ -20,6 +20,10 @@ const char *mc__quoted(mc_arena *arena, mc_str s);
 const char *mc__printed(mc_arena *arena, const mc_json *value);
 void mc__write_float(mc_buf *out, double value);
 
+/* manifest_hooks.c: what is wrong with lifecycle_hooks, each with its path, to report. */
+typedef void (*mc__report)(void *user, mc_str path, const char *why);
+void mc__manifest_check_hooks(const mc_json *root, mc_arena *arena, mc__report report, void *user);
+
 #define MC__REGEX_WHY_BYTES 128
 /* manifest_regex.c: whether RE2 would compile pattern; if not, why says what is wrong. */
 bool mc__regex_compiles(mc_str pattern, char why[MC__REGEX_WHY_BYTES]);

@@ -432,6 +432,38 @@ MC_TEST("a check also finds what the contract lets pass and an installation woul
          "manifest.model_definitions[1]: model_key \"a\" stands also at model_definitions[0]"},
         {MODEL(COLUMNS ",\"model_key\":\"../x\""), P0 ": model_key \"../x\" is no name"},
         {"\"key\":\"a2345678901234567890123456789012345678901\"", "is longer than 40 bytes"},
+        {"\"lifecycle_hooks\":{\"before_create\":[{\"event\":\"before_create\",\"target\":{"
+         "\"type\":\"webhook\",\"url\":\"https://a.b\"}}],\"after_delete\":[{\"async\":true,"
+         "\"target\":{\"type\":\"webhook\",\"url\":\"http://a.b\"}}]}",
+         NULL},
+        {"\"lifecycle_hooks\":{\"upgrade\":[]}",
+         "manifest.lifecycle_hooks[\"upgrade\"]: upgrade hooks are not run here"},
+        {"\"lifecycle_hooks\":{\"before_save\":[]}",
+         "manifest.lifecycle_hooks[\"before_save\"]: unknown event"},
+        {"\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"prompt\",\"prompt\":\"x\"}}]}",
+         "manifest.lifecycle_hooks[\"install\"][0].target.type: prompt hooks are not run here"},
+        {"\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"mail\"}}]}",
+         "[0].target.type: unknown (want wasm|webhook)"},
+        {"\"lifecycle_hooks\":{\"install\":[{}]}", "[0].target.type: unknown (want wasm|webhook)"},
+        {"\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"webhook\",\"url\":\"/x\"}}]}",
+         "[0].target.url: an absolute http or https URL is required when type=webhook"},
+        {"\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"wasm\"}}]}",
+         "[0].target.function: required when type=wasm"},
+        {"\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"wasm\",\"function\":\"f\"}}]}",
+         "[0].target.function: the addon has no backend of runtime wasm"},
+        {WASM
+         ",\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"wasm\",\"function\":\"f\"}}"
+         "]}",
+         "[0].target.function: not declared in backend.exports"},
+        {WASM ",\"lifecycle_hooks\":{\"install\":[{\"target\":{\"type\":\"wasm\",\"function\":"
+              "\"run\"}}]}",
+         NULL},
+        {"\"lifecycle_hooks\":{\"before_create\":[{\"async\":true,\"target\":{\"type\":\"webhook\","
+         "\"url\":\"https://a.b\"}}]}",
+         "[0].async: only for after_ events"},
+        {"\"lifecycle_hooks\":{\"before_create\":[{\"event\":\"after_create\",\"target\":{\"type\":"
+         "\"webhook\",\"url\":\"https://a.b\"}}]}",
+         "[0].event: is not the event that it stands under"},
         {"\"key\":\"a234567890123456789012345678901234567890\"", NULL},
         {"\"version\":\"1.0.0-a2345678901234567890123456789012345\"",
          "manifest: version is longer than 40 bytes"},

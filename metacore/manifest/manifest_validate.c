@@ -495,6 +495,12 @@ static void check_texts(checker *c)
     mc_i18n_free(scratch);
 }
 
+static void report_hook(void *user, mc_str path, const char *why)
+{
+    at(user, "%.*s", MC_FMT(path));
+    broken(user, ": ", "%s", why);
+}
+
 static void check_installable(checker *c)
 {
     at(c, "manifest");
@@ -506,6 +512,7 @@ static void check_installable(checker *c)
     check_texts(c);
     for (size_t i = 0; i < c->m->model_count; i++)
         check_installable_model(c, i);
+    mc__manifest_check_hooks(c->m->root, c->scratch, report_hook, c);
 }
 
 /* ---- both ways in ---- */
