@@ -21,7 +21,8 @@ MC_BEGIN_DECLS
 
 #define MC_FIELD_ERRORS_MAX 64
 
-struct mc_db_conn; /* db.h */
+struct mc_db_conn;           /* db.h */
+struct mc_dynamic_questions; /* dynamic.h */
 
 /** Who asks. All zero: nobody. Strings are borrowed from the ctx's arena or longer-lived. */
 typedef struct mc_principal {
@@ -65,8 +66,10 @@ typedef struct mc_ctx {
     size_t field_error_count;
     int64_t retry_after_s; /* with TOO_MANY, LIMIT, UNAVAILABLE: when to try again; 0: 1 */
     /* What a failure's answer says beside its message; empty: nothing. */
-    mc_str failure_code; /* a word for programs: error: {code, message} */
-    mc_str failure_meta; /* a JSON object's text: meta */
+    mc_str failure_code;                    /* a word for programs: error: {code, message} */
+    mc_str failure_meta;                    /* a JSON object's text: meta */
+    struct mc_dynamic_questions *questions; /* what has to be decided before it is written */
+    unsigned depth; /* hooks of addons that led here, each called by what the one before wrote */
 } mc_ctx;
 
 /** No user or no organization: may not touch anybody's data. */

@@ -33,6 +33,20 @@ MC_BEGIN_DECLS
 #define MC_DYNAMIC_IMPORT_BYTES_MAX ((size_t)256 << 20)
 
 typedef struct mc_dynamic mc_dynamic;
+typedef struct mc_dynamic_question mc_dynamic_question;
+typedef struct mc_dynamic_questions mc_dynamic_questions;
+
+typedef enum mc_dynamic_event {
+    MC_BEFORE_CREATE,
+    MC_AFTER_CREATE,
+    MC_BEFORE_UPDATE,
+    MC_AFTER_UPDATE,
+    MC_BEFORE_DELETE,
+    MC_AFTER_DELETE,
+    MC_BEFORE_RESTORE,
+    MC_AFTER_RESTORE,
+    MC_DYNAMIC_EVENT_COUNT
+} mc_dynamic_event;
 
 /** An action whose trigger is to be run; spec: ActionTrigger. */
 typedef struct mc_action_call {
@@ -126,6 +140,12 @@ typedef struct mc_dynamic_config {
                             mc_dynamic_action action, bool *out, mc_err *err);
     void *on_write_user; /* of both */
     mc_str temp_dir;     /* for exports that are made before they are sent; empty: /tmp */
+    /** Decides about a write before it is made, outside of any transaction; may take long, and may
+     *  write. Its failure is the write's answer, with ctx->failure_code. NULL: nobody is asked. */
+    mc_code (*ask)(void *user, mc_ctx *ctx, const mc_dynamic_question *question, mc_err *err);
+    /** Whether it wants to, of an event MC_BEFORE_…; fast. NULL: always. */
+    bool (*is_asked)(void *user, mc_ctx *ctx, const mc_model *model, mc_dynamic_event event);
+    void *ask_user; /* of both */
 } mc_dynamic_config;
 #define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
 
@@ -134,18 +154,6 @@ MC_API MC_MUST_USE mc_code mc_dynamic_new(const mc_dynamic_config *config, mc_dy
 MC_API void mc_dynamic_free(mc_dynamic *self);
 
 /* ---- hooks: a host's code around writes, in their transaction ---- */
-
-typedef enum mc_dynamic_event {
-    MC_BEFORE_CREATE,
-    MC_AFTER_CREATE,
-    MC_BEFORE_UPDATE,
-    MC_AFTER_UPDATE,
-    MC_BEFORE_DELETE,
-    MC_AFTER_DELETE,
-    MC_BEFORE_RESTORE,
-    MC_AFTER_RESTORE,
-    MC_DYNAMIC_EVENT_COUNT
-} mc_dynamic_event;
 
 /**
  * id     the row's
@@ -160,6 +168,37 @@ typedef mc_code (*mc_dynamic_hook_fn)(void *user, mc_ctx *ctx, const mc_model *m
 MC_API MC_MUST_USE mc_code mc_dynamic_add_hook(mc_dynamic *self, mc_str model_key,
                                                mc_dynamic_event event, mc_dynamic_hook_fn fn,
                                                void *user, mc_err *err);
+
+/* ---- writes that somebody else decides about, who may take his time ---- */
+
+/** One write that is to be made. */
+struct mc_dynamic_question {
+    const mc_model *model;
+    mc_dynamic_event event; /* MC_BEFORE_… */
+    mc_uuid id;             /* nil: of a create */
+    mc_str input;           /* JSON: what was sent; empty: nothing */
+    mc_str record;          /* JSON: the row as it is in the transaction; of a create, the input */
+};
+
+/**
+ * mc_db_write for writes that config.ask may have to decide about: fn is run; when it met any that
+ * are not decided, what it did is undone, they are asked about, and fn is run again. So fn begins
+ * anew each time, and ctx->arena lasts for all of them. What was decided is exactly what is
+ * written: a row that another changed meanwhile is asked about again.
+ *
+ * is_alone  in a transaction that nobody else's writes share: for fn that takes long
+ * Errors    fn's, ask's; mc_db_write's. CONFLICT "undecided": it changed again and again.
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_transact(mc_dynamic *self, mc_ctx *ctx, bool is_alone,
+                                               mc_db_fn fn, void *user, mc_err *err);
+
+/* The same in its parts, for whoever runs transactions himself. */
+/** At a transaction's end: rc, or INTERRUPTED when it has to be undone, and asked. */
+MC_API MC_MUST_USE mc_code mc_dynamic_end(const mc_ctx *ctx, mc_code rc, mc_err *err);
+/** Whether ctx's transaction was undone for that. */
+MC_API bool mc_dynamic_is_asking(const mc_ctx *ctx);
+/** Asks; then the transaction is to be run again. Blocks; not on the writer. Errors: CONFLICT. */
+MC_API MC_MUST_USE mc_code mc_dynamic_ask(mc_dynamic *self, mc_ctx *ctx, mc_err *err);
 
 /* ---- finding the model ---- */
 

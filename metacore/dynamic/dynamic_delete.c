@@ -30,6 +30,8 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
     if (rc == MC_OK && if_version)
         rc = if_version(if_version_user, current.version, err);
     if (rc == MC_OK)
+        rc = mc__dynamic_decide(self, ctx, model, MC_BEFORE_DELETE, id, NULL, err);
+    if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_BEFORE_DELETE, id, NULL, MC_STR(""), err);
     if (rc == MC_OK)
         rc = mc__dynamic_before(self, ctx, model, id, MC_DYNAMIC_DELETED, &change.before, err);
@@ -91,6 +93,8 @@ mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
     mc__statement s;
     mc_code rc = load_deleted(self, ctx, model, id, &current, err);
 
+    if (rc == MC_OK)
+        rc = mc__dynamic_decide(self, ctx, model, MC_BEFORE_RESTORE, id, NULL, err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_BEFORE_RESTORE, id, NULL, MC_STR(""), err);
     if (rc == MC_OK)

@@ -220,7 +220,8 @@ static mc_code create_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
     mc_code rc = MC_OK;
     mc_buf row;
 
-    (void)ctx; /* b's, which is the same */
+    (void)ctx;      /* b's, which is the same */
+    b->created = 0; /* it may be the second try */
     mc_buf_init(&row, 0);
     for (size_t i = 0; i < b->count && rc == MC_OK; i++) {
         if (b->writes[i])
@@ -235,11 +236,14 @@ static mc_code create_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
 
 static mc_code rehearse_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
-    mc_code rc = mc_db_begin(conn, err);
+    mc_code rc = mc__questions_waive(ctx, err);
 
+    if (rc == MC_OK)
+        rc = mc_db_begin(conn, err);
     if (rc != MC_OK)
         return rc;
     rc = create_rows(conn, ctx, user, err);
+    ctx->questions = NULL;
     mc_db_rollback(conn); /* whatever it was */
     return rc;
 }
@@ -248,12 +252,13 @@ static mc_code rehearse_rows(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *
 static mc_code write_patiently(batch *b, mc_err *err)
 {
     static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
-    mc_db *db = b->in->self->config.db;
-    mc_db_fn fn = b->in->mode == MC__IMPORT_DRY ? rehearse_rows : create_rows;
+    mc_dynamic *self = b->in->self;
     mc_code rc = MC_OK;
 
     for (int i = 0; i < BUSY_TRIES; i++) {
-        rc = mc_db_write(db, &b->ctx, fn, b, err);
+        rc = b->in->mode == MC__IMPORT_DRY
+                 ? mc_db_write(self->config.db, &b->ctx, rehearse_rows, b, err)
+                 : mc_dynamic_transact(self, &b->ctx, false, create_rows, b, err);
         if (rc != MC_LIMIT || b->created > 0)
             break;
         (void)nanosleep(&pause, NULL); /* an early end only tries sooner */

@@ -232,7 +232,16 @@ mc_code mc__kept_or_run(mc_dynamic *self, mc_ctx *ctx, mc__kept_query *query, mc
                         mc_buf *out, mc_err *err);
 void mc__kept_free(mc_dynamic *self);
 
-/* dynamic_hooks.c */
+/* dynamic_ask.c; in the transaction. MC_OK: it may be written, as far as this try is concerned. */
+/* new_id: chosen when it is nil, the same at each try. */
+mc_code mc__dynamic_decide_create(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_write *write,
+                                  mc_uuid *new_id, mc_err *err);
+mc_code mc__dynamic_decide(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                           mc_dynamic_event event, mc_uuid id, const mc_json *input, mc_err *err);
+/* Of a rehearsal: nobody is asked. */
+mc_code mc__questions_waive(mc_ctx *ctx, mc_err *err);
+
+/* dynamic_service.c */
 mc_code mc__run_hooks(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_dynamic_event event,
                       mc_uuid id, const mc_json *input, mc_str row, mc_err *err);
 

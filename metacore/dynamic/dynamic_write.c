@@ -41,13 +41,15 @@ mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     mc__statement s;
     bool is_found;
     mc_uuid id = write->id;
-    mc_code rc = mc_uuid_is_nil(id) ? mc_uuid_v7(&id, err) : MC_OK;
+    mc_code rc = mc__dynamic_check_refs(self, ctx, write, err);
 
+    if (rc == MC_OK)
+        rc = mc__dynamic_decide_create(self, ctx, write, &id, err);
+    if (rc == MC_OK && mc_uuid_is_nil(id))
+        rc = mc_uuid_v7(&id, err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_BEFORE_CREATE, id, write->input, MC_STR(""),
                            err);
-    if (rc == MC_OK)
-        rc = mc__dynamic_check_refs(self, ctx, write, err);
     if (rc == MC_OK)
         rc = mc__row_layout_new(self, ctx, write->model, &layout, err);
     if (rc == MC_OK)
@@ -111,10 +113,12 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     if (rc == MC_OK && write->count == 0) /* nothing that may be written was given */
         return mc_dynamic_get(self, ctx, write->model, id, out, out_version, err);
     if (rc == MC_OK)
+        rc = mc__dynamic_check_refs(self, ctx, write, err);
+    if (rc == MC_OK)
+        rc = mc__dynamic_decide(self, ctx, write->model, MC_BEFORE_UPDATE, id, write->input, err);
+    if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, write->model, MC_BEFORE_UPDATE, id, write->input, MC_STR(""),
                            err);
-    if (rc == MC_OK)
-        rc = mc__dynamic_check_refs(self, ctx, write, err);
     if (rc == MC_OK)
         rc = mc__dynamic_before(self, ctx, write->model, id, MC_DYNAMIC_UPDATED, &before, err);
     if (rc == MC_OK)
