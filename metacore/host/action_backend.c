@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Actions whose trigger is their addon's own server: hooks of the manifest, "model::action": URL. */
+/* Actions whose trigger is their addon's own server: hooks of the manifest, "model::action": URL.
+ */
 #include "metacore/base/utf8.h"
 #include "metacore/host/backend.h"
 #include "metacore/host/guests_internal.h"
@@ -20,8 +21,8 @@ static mc_code find_url(hook_call *hook, mc_ctx *ctx, mc_err *err)
     mc_str text, digest, url = MC_STR("");
     mc_code rc;
 
-    hook->name = mc_str_printf(ctx->arena, "%.*s::%.*s", MC_FMT(action->model->key),
-                               MC_FMT(action->key));
+    hook->name =
+        mc_str_printf(ctx->arena, "%.*s::%.*s", MC_FMT(action->model->key), MC_FMT(action->key));
     if (!hook->name.ptr)
         return mc_fail(err, MC_NO_MEMORY, "action");
     if (action->model->addon_key.len == 0)

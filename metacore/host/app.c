@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metacore/host/app_internal.h"
 #include "metacore/host/backend.h"
+#include "metacore/host/hooks_internal.h"
 
 #include "metacore/host/language.h"
 #include "metacore/idempotency/idempotency.h"
@@ -253,7 +254,10 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
                                                .wants_before = mc__app_wants_before,
                                                .on_write_user = app,
                                                .dispatch = mc__app_dispatch,
-                                               .dispatch_user = app},
+                                               .dispatch_user = app,
+                                               .ask = mc__hooks_ask,
+                                               .is_asked = mc__hooks_are_asked,
+                                               .ask_user = app},
                           &app->dynamic, err);
 }
 
@@ -289,6 +293,8 @@ static mc_code build_services(mc_app *app, const mc_app_config *config, mc_err *
         rc = mc__app_outbox_new(app, err);
     if (rc == MC_OK)
         rc = build_dynamic(app, err);
+    if (rc == MC_OK)
+        rc = mc__hooks_add_after(app, err);
     if (rc == MC_OK)
         rc = build_options(app, err);
     if (rc == MC_OK)
@@ -458,11 +464,12 @@ static mc_code build_executor(mc_app *app, mc_err *err)
     return mc_executor_new(
         &(mc_executor_config){
             MC_EXECUTOR_CONFIG, .db = app->db, .auth = app->auth, .i18n = app->i18n,
-            .router = app->router, .cors = app->cors.origins.count ? &app->cors : NULL,
-            .log = app->config.log, .clock = app->config.clock, .loops = app->loops,
-            .workers = app->config.workers, .requests = app->numbers.requests,
-            .durations = app->numbers.durations, .access_sample = app->config.access_sample,
-            .spans = mc__app_spans(app), .trace_untold = app->config.trace_untold},
+            .dynamic = app->dynamic, .router = app->router,
+            .cors = app->cors.origins.count ? &app->cors : NULL, .log = app->config.log,
+            .clock = app->config.clock, .loops = app->loops, .workers = app->config.workers,
+            .requests = app->numbers.requests, .durations = app->numbers.durations,
+            .access_sample = app->config.access_sample, .spans = mc__app_spans(app),
+            .trace_untold = app->config.trace_untold},
         &app->executor, err);
 }
 
@@ -532,11 +539,10 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
     if (app->is_started) {
         mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
-        mc_outbox_stop(app->outbox); /* what is not done now is in the database */
+        mc_http_client_stop(app->backend_client); /* jobs and what outlived the stop wait for it */
+        mc_outbox_stop(app->outbox);              /* what is not done now is in the database */
     }
     app->is_started = false;
-    if (app->backend_client)
-        mc_http_client_stop(app->backend_client); /* what outlived the stop waits for it */
     mc_push_stop(app->push);
     mc_webhooks_stop(app->webhooks); /* after the last request, before the database is closed */
     if (app->operator_server)        /* last, so that the end can be watched */

@@ -8,6 +8,7 @@
 #include "metacore/host/data_dir.h"
 #include "metacore/host/executor.h"
 #include "metacore/host/host.h"
+#include "metacore/lifecycle/hooks.h"
 #include "metacore/lifecycle/lifecycle.h"
 #include "metacore/marketplace/catalog.h"
 #include "metacore/marketplace/marketplace.h"
@@ -68,6 +69,7 @@ struct mc_app {
     mc_push *push;
     mc_ws *ws;
     mc_lifecycle *lifecycle;
+    mc_hooks *hooks; /* what addons' manifests want called */
     mc_navigation *navigation;
     mc_catalog *catalog;
     mc_http_client *hub_client;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's own jobs: events at a time that is chosen, and the end of old ones. */
-#include "metacore/host/app_internal.h"
+#include "metacore/host/hooks_internal.h"
 
+#define WORKERS 4 /* addons' servers may keep some waiting */
 #define EVENTS_KEPT_DAYS 90
 #define PRUNE_ORGS 200   /* in one transaction */
 #define PRUNE_EVENTS 500 /* of each of them */
@@ -129,7 +130,7 @@ mc_code mc__app_outbox_new(mc_app *app, mc_err *err)
     mc_code rc = mc_outbox_new(
         &(mc_outbox_config){MC_OUTBOX_CONFIG, .db = app->db, .eventlog = app->eventlog,
                             .check = check, .check_user = app->permission, .log = app->config.log,
-                            .clock = app->config.clock},
+                            .clock = app->config.clock, .workers = WORKERS},
         &app->outbox, err);
 
     if (rc == MC_OK)
@@ -146,6 +147,8 @@ mc_code mc__app_outbox_new(mc_app *app, mc_err *err)
             &(mc_outbox_kind){
                 .name = MC_STR("kernel.prune"), .run = prune, .user = app, .lease_ms = 600000},
             err);
+    if (rc == MC_OK)
+        rc = mc__hooks_add_kind(app, err);
     return rc;
 }
 

@@ -76,9 +76,8 @@ static mc_code describe(sending *s, mc_err *err)
 
     if (rc != MC_OK)
         return rc;
-    s->what.timestamp =
-        mc_str_printf(arena, "%lld",
-                      (long long)(mc_clock_now(s->app->config.clock) / MC_TIME_US_PER_S));
+    s->what.timestamp = mc_str_printf(
+        arena, "%lld", (long long)(mc_clock_now(s->app->config.clock) / MC_TIME_US_PER_S));
     s->what.nonce = id_text(arena, nonce);
     s->what.method = s->call->method.len ? s->call->method : MC_STR("POST");
     s->what.body = s->call->body;

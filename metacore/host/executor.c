@@ -134,7 +134,7 @@ static mc_code handle_in_transaction(mc_db_conn *conn, mc_ctx *ctx, void *user, 
 
     (void)conn;
     (void)ctx; /* both are in w->req.ctx */
-    rc = handle(w);
+    rc = mc_dynamic_end(&w->req.ctx, handle(w), &w->err);
     if (rc != MC_OK)
         *err = w->err;
     return rc;
@@ -148,7 +148,10 @@ static void written(mc_db_job *job, mc_code rc)
 
     if (rc != MC_OK)
         w->err = job->err;
-    mc__work_finish(w, rc);
+    if (rc == MC_INTERRUPTED && mc_dynamic_is_asking(&w->req.ctx))
+        mc__ask_submit(w);
+    else
+        mc__work_finish(w, rc);
 }
 
 static void submit_batch(mc_executor *self, unsigned loop)
@@ -227,10 +230,8 @@ mc_code mc__work_run(mc__work *w)
         rc = mc__work_claim(w); /* of a body in a file: only here there is time to read it */
     if (rc != MC_OK)
         return rc;
-    if (w->req.match.route->run != MC_HTTP_WRITE)
-        return handle(w);
-    w->req.ctx.conn = NULL;
-    return mc_db_write(w->self->config.db, &w->req.ctx, handle_in_transaction, w, &w->err);
+    return w->req.match.route->run == MC_HTTP_WRITE ? mc__work_write(w, handle_in_transaction)
+                                                    : handle(w);
 }
 
 static void worker_job(mc_job *job)
@@ -536,6 +537,8 @@ mc_code mc_executor_new(const mc_executor_config *config, mc_executor **out, mc_
     rc = mc_pool_new(&pool, &self->pool, err);
     if (rc == MC_OK)
         rc = mc__long_new(self, err);
+    if (rc == MC_OK)
+        rc = mc__ask_new(self, err);
     if (rc != MC_OK)
         goto fail;
     *out = self;
@@ -552,6 +555,7 @@ void mc_executor_free(mc_executor *self)
         return;
     mc__long_free(self);
     mc_pool_free(self->pool);
+    mc_pool_free(self->ask_pool);
     mc_mutex_deinit(&self->mu);
     free(self->loop_conns);
     free(self->batches);

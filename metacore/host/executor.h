@@ -19,6 +19,7 @@
 #include "metacore/auth/auth.h"
 #include "metacore/base/pool.h"
 #include "metacore/db/db.h"
+#include "metacore/dynamic/dynamic.h"
 #include "metacore/httpx/httpx.h"
 #include "metacore/i18n/i18n.h"
 #include "metacore/log/log.h"
@@ -38,6 +39,7 @@ typedef struct mc_executor_config {
     mc_db *db;
     mc_auth *auth;
     mc_i18n *i18n;
+    mc_dynamic *dynamic; /* whom writes ask that have to be decided about */
     const mc_http_router *router;
     const mc_http_cors *cors; /* NULL: none */
     mc_log *log;              /* NULL: silent */

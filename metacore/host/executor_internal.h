@@ -24,6 +24,7 @@ struct mc_executor {
     mc_db_dialect dialect;
     mc_pool *pool;
     mc_pool *long_pool;
+    mc_pool *ask_pool;
     unsigned long_max_per_org;
     unsigned loop_count;
     mc_db_conn **loop_conns; /* [loop], each its loop thread's own */
@@ -61,6 +62,13 @@ mc_code mc__work_prepare(mc__work *w);
 /* On a pool thread: binds its connection, prepares, handles. */
 mc_code mc__work_run(mc__work *w);
 void mc__worker_stop(void *user);
+
+/* executor_ask.c */
+/* On a pool thread, whose connection is bound: fn on the writer, asked about as often as needed. */
+mc_code mc__work_write(mc__work *w, mc_db_fn fn);
+/* What the writer has undone, to ask about it. */
+void mc__ask_submit(mc__work *w);
+mc_code mc__ask_new(mc_executor *self, mc_err *err);
 
 /* executor_idempotency.c */
 /* Reads w's key, if its route heeds any, once who asks is known and may; a body in a file is read.

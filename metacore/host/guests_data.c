@@ -248,6 +248,7 @@ static mc_code write_one(request *r, mc_ctx *ctx, mc_err *err)
     mc_dynamic *dynamic = r->call->guests->app->dynamic;
     mc_time version;
 
+    mc_buf_clear(&r->row); /* it may be the second try */
     switch (r->op) {
     case CREATE:
         return mc_dynamic_create(dynamic, ctx, r->write, &r->row, &version, err);
@@ -288,7 +289,9 @@ static mc_code write_all(mc__invocation *call, mc_ctx *ctx, const mc_json *const
         all->items[all->at] = (request){.call = call};
         rc = prepare(&all->items[all->at], ctx, items[all->at], err);
     }
-    return rc == MC_OK ? mc_db_write(call->guests->app->db, ctx, write_in, all, err) : rc;
+    return rc == MC_OK
+               ? mc_dynamic_transact(call->guests->app->dynamic, ctx, false, write_in, all, err)
+               : rc;
 }
 
 static void write_result(const request *r, mc_buf *out)

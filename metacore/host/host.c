@@ -13,9 +13,12 @@ static mc_code on_loaded(void *user, const mc_manifest *manifest, mc_err *err)
     mc_app *app = user;
     mc_code rc = mc_i18n_put(app->i18n, manifest->key, manifest->i18n, err);
 
+    if (rc == MC_OK)
+        rc = mc_navigation_put(app->navigation, manifest->key,
+                               mc_json_find_nocase(manifest->root, MC_STR("navigation")), err);
     return rc == MC_OK
-               ? mc_navigation_put(app->navigation, manifest->key,
-                                   mc_json_find_nocase(manifest->root, MC_STR("navigation")), err)
+               ? mc_hooks_put(app->hooks, manifest->key,
+                              mc_json_find_nocase(manifest->root, MC_STR("lifecycle_hooks")), err)
                : rc;
 }
 
@@ -28,6 +31,8 @@ mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)
         return mc_fail(err, MC_NO_MEMORY, "host");
     self->app = app;
     rc = mc_lifecycle_new(&app->lifecycle, err);
+    if (rc == MC_OK)
+        rc = mc_hooks_new(&app->hooks, err);
     if (rc == MC_OK)
         rc = mc_installer_new(
             &(mc_installer_config){
@@ -56,6 +61,7 @@ void mc__host_free(mc_host *self)
     }
     mc_arena_free(self->text);
     mc_installer_free(self->installer);
+    mc_hooks_free(self->app->hooks);
     mc_lifecycle_free(self->app->lifecycle);
     free(self);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define FILES_MAX 64
+#define MODULE_MAX ((size_t)1 << 20)
 #define BOUNDARY "kit-6f2b9c1e"
 
 mc_str kit_pack(mc_arena *arena, const char *manifest, const kit_file *files)
@@ -20,6 +21,25 @@ mc_str kit_pack(mc_arena *arena, const char *manifest, const kit_file *files)
     for (; files && files->name && bundle.file_count < FILES_MAX; files++)
         all[bundle.file_count++] =
             (mc_bundle_file){.name = mc_z(files->name), .data = mc_z(files->text)};
+    mc_buf_init_arena(&out, arena, 0);
+    MC_EXPECT_OK(mc_bundle_pack(&bundle, &out, &err), &err);
+    return mc_buf_failed(&out) ? MC_STR("") : mc_buf_get(&out);
+}
+
+mc_str kit_pack_module(mc_arena *arena, const char *manifest, const char *path)
+{
+    mc_bundle_file all[] = {{.name = MC_STR("manifest.json"), .data = mc_z(manifest)},
+                            {.name = MC_STR("backend/backend.wasm")}};
+    mc_bundle bundle = {.files = all, .file_count = MC_LEN(all), .manifest = mc_z(manifest)};
+    char *bytes = mc_arena_alloc(arena, MODULE_MAX);
+    FILE *file = fopen(path, "rbe");
+    mc_buf out;
+    mc_err err;
+
+    if (file && bytes)
+        all[1].data = mc_str_of(bytes, fread(bytes, 1, MODULE_MAX, file));
+    if (file)
+        (void)fclose(file); /* read only */
     mc_buf_init_arena(&out, arena, 0);
     MC_EXPECT_OK(mc_bundle_pack(&bundle, &out, &err), &err);
     return mc_buf_failed(&out) ? MC_STR("") : mc_buf_get(&out);

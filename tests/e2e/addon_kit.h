@@ -20,6 +20,8 @@ typedef struct kit_file {
 /** The .tar.gz of manifest and files (ended by a NULL name, or NULL), in arena; empty on failure.
  */
 mc_str kit_pack(mc_arena *arena, const char *manifest, const kit_file *files);
+/** The same of a manifest and the module at path, as backend/backend.wasm. */
+mc_str kit_pack_module(mc_arena *arena, const char *manifest, const char *path);
 /** 128 hexadecimal digits over packed, in arena. */
 mc_str kit_sign(mc_arena *arena, const mc_secret_key *secret, const char *key, const char *version,
                 mc_str packed, bool is_v2);

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addons' hooks: asked before a row is written, told after it was, whichever way it is written. */
+#include "addon_kit.h"
+#include "mc_receiver.h"
+#include "mc_test.h"
+#include "workshop.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PENS "/api/dynamic/pens_items"
+#define WAIT_MS 20000
+
+static const char *const within[] = {"--dev", "--allow-private-egress", NULL};
+static mc_arena *arena;
+static mc_process process;
+static mc_client mine, theirs, rival;
+static mc_receiver receiver;
+static char
+    raced_id[40]; /* the row that a rival changes while it is asked about; guarded by once */
+static int raced;
+
+/* What happens to be written says what is said about it. */
+static mc_reaction decide(void *user, const mc_received *got)
+{
+    (void)user;
+    if (strstr(got->body, "\"name\":\"hang\"") && strstr(got->path, "/after"))
+        return (mc_reaction){.status = 0};
+    if (strstr(got->path, "/before") && strstr(got->body, "refuse"))
+        return (mc_reaction){.status = 422,
+                             .body = "{\"error\":{\"code\":\"no\",\"message\":\"not this one\"}}"};
+    if ((strstr(got->path, "/before_delete") && strstr(got->body, "keep")) ||
+        (strstr(got->path, "/before_create") && strstr(got->body, "\"id\":") &&
+         strstr(got->body, "stay")))
+        return (mc_reaction){.status = 409, .body = "it is kept"};
+    if (strstr(got->path, "/before") && strstr(got->body, "decline"))
+        return (mc_reaction){.status = 200,
+                             .body = "{\"success\":false,\"error\":{\"code\":\"sold\",\"message\":"
+                                     "\"nothing left\"}}"};
+    if (strstr(got->path, "/before") && strstr(got->body, "\"input\":{\"name\":\"race\"}") &&
+        raced++ == 0)
+        (void)mc_client_call(&rival, "PATCH", text_of(PENS "/%s", raced_id),
+                             "{\"name\":\"rival\"}");
+    return (mc_reaction){.status = 200, .body = ""};
+}
+
+static const char *hook(const char *event, const char *path, const char *more)
+{
+    return text_of("{\"event\":\"%s\",\"target\":{\"type\":\"webhook\",\"url\":"
+                   "\"http://127.0.0.1:%u/%s\"}%s}",
+                   event, receiver.port, path, more);
+}
+
+static const char *members(void)
+{
+    static const char *const events[] = {"before_create", "before_update", "before_delete",
+                                         "after_create",  "after_update",  "after_delete"};
+    mc_buf out;
+
+    mc_buf_init_arena(&out, arena, 0);
+    mc_buf_lit(&out, ",\"lifecycle_hooks\":{");
+    for (size_t i = 0; i < MC_LEN(events); i++) {
+        bool is_after = strncmp(events[i], "after", 5) == 0;
+
+        mc_buf_printf(&out, "%s\"%s\":[", i ? "," : "", events[i]);
+        mc_buf_str(&out, mc_z(hook(events[i], text_of("%s/second", events[i]), "")));
+        mc_buf_char(&out, ',');
+        mc_buf_str(&out, mc_z(hook(events[i], text_of("%s/first", events[i]), ",\"priority\":-1")));
+        if (is_after) {
+            mc_buf_char(&out, ',');
+            mc_buf_str(&out,
+                       mc_z(hook(events[i], text_of("%s/async", events[i]), ",\"async\":true")));
+        }
+        mc_buf_char(&out, ']');
+    }
+    mc_buf_char(&out, '}');
+    return mc_str_z(arena, mc_buf_get(&out));
+}
+
+#define MODELS                                                                                     \
+    "{\"table_name\":\"pens_items\",\"model_key\":\"pens_items\",\"label\":\"P\",\"org_scoped\":"  \
+    "true,\"soft_delete\":true,\"columns\":[" KIT_NAME ",{\"name\":\"box_id\",\"type\":\"uuid\"}," \
+    "{\"name\":\"code\",\"type\":\"string\",\"unique\":true},"                                     \
+    "{\"name\":\"notes\",\"type\":\"text\"}]},"                                                    \
+    "{\"table_name\":\"pens_boxes\",\"model_key\":\"pens_boxes\",\"label\":\"B\",\"org_scoped\":"  \
+    "true,\"columns\":[" KIT_NAME "],\"relations\":[{\"name\":\"items\",\"kind\":\"one_to_many\"," \
+    "\"through\":\"pens_items\",\"foreign_key\":\"box_id\"}]}"
+
+static int install(mc_client *client)
+{
+    return kit_upload(
+        client, "pens", "",
+        kit_pack(arena, kit_manifest(arena, "pens", "1.0.0", MODELS, members()), NULL), MC_STR(""));
+}
+
+static bool sign_in(void)
+{
+    mc_client_init(&mine, process.port);
+    mc_client_init(&theirs, process.port);
+    mc_client_init(&rival, process.port);
+    return mc_client_sign_in(&mine, "owner@example.com", "metacore-demo") == 200 &&
+           mc_client_sign_in(&rival, "owner@example.com", "metacore-demo") == 200;
+}
+
+static bool open_all(void)
+{
+    arena = mc_arena_new((size_t)64 << 20);
+    receiver = (mc_receiver){.decide = decide};
+    raced = 0;
+    return mc_receiver_start(&receiver) && mc_process_start(&process, mc_test_dir(), within) &&
+           sign_in() && install(&mine) == 200;
+}
+
+static void close_clients(void)
+{
+    mc_client_deinit(&mine);
+    mc_client_deinit(&theirs);
+    mc_client_deinit(&rival);
+}
+
+static void close_all(void)
+{
+    close_clients();
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
+    mc_receiver_stop(&receiver);
+    mc_arena_free(arena);
+}
+
+static const char *create(const char *name)
+{
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, text_of("{\"name\":\"%s\"}", name)), 201);
+    return mc_str_z(arena, mc_client_field(&mine, "id"));
+}
+
+static size_t count_of(const char *path)
+{
+    size_t count = 0;
+
+    while (mc_receiver_get(&receiver, path, count))
+        count++;
+    return count;
+}
+
+static mc_str last_body(const char *path)
+{
+    size_t count = count_of(path);
+
+    return count ? mc_z(mc_receiver_get(&receiver, path, count - 1)->body) : MC_STR("");
+}
+
+static void expect_rows(const char *query, const char *total)
+{
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "?count=exact%s", query), NULL), 200);
+    MC_EXPECT_HAS(mine.body, text_of("\"total\":%s", total));
+}
+
+MC_TEST("a hook that says no keeps a row from being written, and its words are the answer")
+{
+    const char *id, *gone;
+
+    MC_REQUIRE(open_all());
+    MC_CASE("create");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, "{\"name\":\"refuse\"}"), 422);
+    MC_EXPECT_HAS(mine.body, "\"message\":\"not this one\"");
+    MC_EXPECT_HAS(mine.body, "\"code\":\"webhook_error\"");
+    MC_EXPECT_EQ(count_of("/before_create/first"), (size_t)1);
+    MC_EXPECT_EQ(count_of("/before_create/second"), (size_t)0);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, "{\"name\":\"decline\"}"), 422);
+    MC_EXPECT_HAS(mine.body, "{\"code\":\"sold\",\"message\":\"nothing left\"}");
+    expect_rows("", "0");
+    MC_CASE("one that is allowed, and what was asked");
+    id = create("ink");
+    MC_EXPECT_Z(last_body("/before_create/second"),
+                "{\"event\":\"before_create\",\"model\":\"pens_items\",\"record\":{\"name\":"
+                "\"ink\"},\"input\":{\"name\":\"ink\"}}");
+    MC_CASE("update");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", text_of(PENS "/%s", id), "{\"name\":\"refuse\"}"),
+                 422);
+    MC_EXPECT_HAS(last_body("/before_update/first"),
+                  "{\"event\":\"before_update\",\"model\":\"pens_items\",\"record\":{");
+    MC_EXPECT_HAS(last_body("/before_update/first"), "\"name\":\"ink\"");
+    MC_EXPECT_HAS(last_body("/before_update/first"),
+                  text_of(",\"id\":\"%s\",\"input\":{\"name\":\"refuse\"}}", id));
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "/%s", id), NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"name\":\"ink\"");
+    MC_CASE("delete");
+    gone = create("keep");
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of(PENS "/%s", gone), NULL), 422);
+    MC_EXPECT_HAS(mine.body, "addon pens webhook returned 409: it is kept");
+    MC_EXPECT_HAS(last_body("/before_delete/first"),
+                  "{\"event\":\"before_delete\",\"model\":\"pens_items\",\"record\":{");
+    MC_EXPECT_HAS(last_body("/before_delete/first"), text_of(",\"id\":\"%s\"}", gone));
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "/%s", gone), NULL), 200);
+    MC_CASE("restore");
+    gone = create("stay");
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of(PENS "/%s", gone), NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", text_of(PENS "/%s/restore", gone), NULL), 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "/%s", gone), NULL), 404);
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of(PENS "/%s", id), NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", text_of(PENS "/%s/restore", id), NULL), 200);
+    MC_EXPECT_HAS(last_body("/before_create/second"), text_of(",\"id\":\"%s\"}", id));
+    close_all();
+}
+
+static int batch(const char *operations)
+{
+    return mc_client_call(&mine, "POST", "/api/dynamic/batch",
+                          text_of("{\"operations\":[%s]}", operations));
+}
+
+MC_TEST("whichever way a row is written, its hooks are asked")
+{
+    const char *box;
+
+    MC_REQUIRE(open_all());
+    MC_CASE("a batch: all or nothing, and which one it was");
+    MC_EXPECT_EQ(batch("{\"op\":\"create\",\"model\":\"pens_items\",\"data\":{\"name\":\"a\"}},"
+                       "{\"op\":\"create\",\"model\":\"pens_items\",\"data\":{\"name\":"
+                       "\"refuse\"}}"),
+                 422);
+    MC_EXPECT_HAS(mine.body, "not this one");
+    MC_EXPECT_HAS(mine.body, "\"index\":1");
+    expect_rows("", "0");
+    MC_CASE("a row that is made and changed in one batch is asked about as it is by then");
+    MC_EXPECT_EQ(batch("{\"op\":\"create\",\"model\":\"pens_items\",\"data\":{\"name\":\"a\"}},"
+                       "{\"op\":\"update\",\"model\":\"pens_items\",\"id\":{\"$ref\":0},\"data\":{"
+                       "\"name\":\"b\"}},"
+                       "{\"op\":\"delete\",\"model\":\"pens_items\",\"id\":{\"$ref\":0}}"),
+                 200);
+    MC_EXPECT_HAS(last_body("/before_update/first"), "\"name\":\"a\"");
+    MC_EXPECT_HAS(last_body("/before_delete/first"), "\"name\":\"b\"");
+    MC_CASE("an import: the row that is refused, and no other");
+    MC_EXPECT_EQ(mc_client_call_type(&mine, "POST", PENS "/import", "text/csv",
+                                     MC_STR("name,code\nx,1\nrefuse,2\ny,3\nx,1\n"), NULL),
+                 200);
+    MC_EXPECT_HAS(mine.body, "\"created\":2,\"failed\":2");
+    MC_EXPECT_HAS(mine.body, "{\"error\":\"not this one\"");
+    expect_rows("", "2");
+    MC_CASE("a rehearsed import asks nobody");
+    {
+        size_t asked = count_of("/before_create/first");
+
+        MC_EXPECT_EQ(mc_client_call_type(&mine, "POST", PENS "/import/validate", "text/csv",
+                                         MC_STR("name,code\nz,9\n"), NULL),
+                     200);
+        MC_EXPECT_EQ(count_of("/before_create/first"), asked);
+    }
+    MC_CASE("a child of another row");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", "/api/dynamic/pens_boxes", "{\"name\":\"box\"}"),
+                 201);
+    box = mc_str_z(arena, mc_client_field(&mine, "id"));
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", text_of("/api/dynamic/pens_boxes/%s/items", box),
+                                "{\"name\":\"refuse\"}"),
+                 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", text_of("/api/dynamic/pens_boxes/%s/items", box),
+                                "{\"name\":\"pen\"}"),
+                 201);
+    MC_EXPECT_HAS(last_body("/before_create/second"), text_of("\"box_id\":\"%s\"", box));
+    MC_CASE("the same request again, by its key, is neither asked about nor written twice");
+    {
+        size_t asked;
+
+        MC_EXPECT_EQ(mc_client_call_type(&mine, "POST", PENS, "application/json",
+                                         MC_STR("{\"name\":\"once\"}"), "Idempotency-Key: k1\r\n"),
+                     201);
+        asked = count_of("/before_create/first");
+        MC_EXPECT_EQ(mc_client_call_type(&mine, "POST", PENS, "application/json",
+                                         MC_STR("{\"name\":\"once\"}"), "Idempotency-Key: k1\r\n"),
+                     201);
+        MC_EXPECT_EQ(count_of("/before_create/first"), asked);
+    }
+    close_all();
+}
+
+MC_TEST("a hook says yes to what is written, not to what was there when it was asked")
+{
+    const char *id, *tag;
+
+    MC_REQUIRE(open_all());
+    id = create("ink");
+    (void)snprintf(raced_id, sizeof(raced_id), "%s", id);
+    MC_CASE("another changes the row meanwhile: it is asked again about that");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PATCH", text_of(PENS "/%s", id), "{\"name\":\"race\"}"),
+                 200);
+    MC_EXPECT_HAS(mine.body, "\"name\":\"race\"");
+    MC_EXPECT_EQ(raced, 4); /* two hooks, each asked about ink and about rival */
+    MC_EXPECT_HAS(last_body("/before_update/second"), "\"name\":\"rival\"");
+    MC_CASE("a condition that does not hold is told before anybody is asked");
+    tag = "If-Match: \"old\"\r\n";
+    MC_EXPECT_EQ(mc_client_call_type(&mine, "PUT", text_of(PENS "/%s", id), "application/json",
+                                     MC_STR("{\"name\":\"late\"}"), tag),
+                 412);
+    MC_EXPECT(!strstr(last_body("/before_update/first").ptr, "late"));
+    MC_CASE("and one that holds no more once it was asked is told then");
+    raced = 0;
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "/%s", id), NULL), 200);
+    {
+        size_t at = mc_str_find(mine.head, MC_STR("ETag: ")) + 6;
+        mc_str etag = mc_str_slice(mine.head, at, mc_str_find_char(mine.head, at, '\r'));
+
+        tag = mc_str_printf(arena, "If-Match: %.*s\r\n", MC_FMT(etag)).ptr;
+    }
+    MC_EXPECT_EQ(mc_client_call_type(&mine, "PUT", text_of(PENS "/%s", id), "application/json",
+                                     MC_STR("{\"name\":\"race\"}"), tag),
+                 412);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(PENS "/%s", id), NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"name\":\"rival\"");
+    MC_CASE("what would fail anyway is not asked about");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, "{}"), 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", PENS "/00000000-0000-4000-8000-000000000001",
+                                "{\"name\":\"nobody\"}"),
+                 404);
+    MC_EXPECT(!strstr(last_body("/before_update/first").ptr, "nobody"));
+    close_all();
+}
+
+MC_TEST("hooks are for those who have the addon enabled, and for nobody else")
+{
+    MC_REQUIRE(open_all());
+    MC_EXPECT_EQ(mc_client_register(&theirs, "Theirs", "theirs@example.com", "theirs-password"),
+                 201);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", PENS, "{\"name\":\"refuse\"}"), 404);
+    MC_EXPECT_EQ(count_of("/before_create/first"), (size_t)0);
+    MC_EXPECT_EQ(install(&theirs), 200);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", PENS, "{\"name\":\"refuse\"}"), 422);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", "/api/metacore/installations/pens/disable", NULL),
+                 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, "{\"name\":\"x\"}"), 404);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", PENS, "{\"name\":\"x\"}"), 201);
+    close_all();
+}
+
+MC_TEST("after a write its hooks are told, in their order, asynchronous ones beside them")
+{
+    const mc_received *first, *second;
+    const char *id;
+
+    MC_REQUIRE(open_all());
+    id = create("ink");
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_create/second", 1, WAIT_MS));
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_create/async", 1, WAIT_MS));
+    MC_EXPECT_HAS(last_body("/after_create/first"),
+                  "{\"event\":\"after_create\",\"model\":\"pens_items\",\"record\":{");
+    MC_EXPECT_HAS(last_body("/after_create/first"), text_of("\"id\":\"%s\"", id));
+    MC_EXPECT(!strstr(last_body("/after_create/first").ptr, ",\"input\":"));
+    first = mc_receiver_get(&receiver, "/after_create/first", 0);
+    second = mc_receiver_get(&receiver, "/after_create/second", 0);
+    MC_EXPECT(first < second);
+    MC_CASE("update");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", text_of(PENS "/%s", id), "{\"name\":\"dry\"}"), 200);
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_update/second", 1, WAIT_MS));
+    MC_EXPECT_HAS(last_body("/after_update/first"), "\"name\":\"dry\"");
+    MC_EXPECT_HAS(last_body("/after_update/first"),
+                  text_of(",\"id\":\"%s\",\"input\":{\"name\":\"dry\"}}", id));
+    MC_CASE("delete");
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of(PENS "/%s", id), NULL), 200);
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_delete/second", 1, WAIT_MS));
+    MC_EXPECT_HAS(last_body("/after_delete/first"), "\"record\":{");
+    MC_EXPECT_HAS(last_body("/after_delete/first"), "\"name\":\"dry\"");
+    MC_EXPECT_HAS(last_body("/after_delete/first"), text_of(",\"id\":\"%s\"}", id));
+    MC_CASE("a row too large for a job is told as it is");
+    {
+        char *text = mc_arena_zalloc(arena, 100001);
+        mc_str body;
+
+        memset(text, 'x', 100000);
+        body = mc_str_printf(arena, "{\"name\":\"large\",\"notes\":\"%s\"}", text);
+        MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, body.ptr), 201);
+        MC_REQUIRE(mc_receiver_wait(&receiver, "/after_create/second", 2, WAIT_MS));
+        MC_EXPECT_HAS(last_body("/after_create/first"), "\"name\":\"large\"");
+        MC_EXPECT(last_body("/after_create/first").len > 100000);
+    }
+    MC_CASE("nothing of what was undone is told");
+    MC_EXPECT_EQ(batch("{\"op\":\"create\",\"model\":\"pens_items\",\"data\":{\"name\":\"un\"}},"
+                       "{\"op\":\"create\",\"model\":\"pens_items\",\"data\":{\"name\":"
+                       "\"refuse\"}}"),
+                 422);
+    (void)create("last");
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_create/second", 3, WAIT_MS));
+    MC_EXPECT_HAS(last_body("/after_create/second"), "\"name\":\"last\"");
+    MC_CASE("no trace is left of jobs that are done");
+    MC_EXPECT_EQ(
+        mc_client_call(&mine, "GET", "/api/outbox/jobs?kind=addons.hook&status=done", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"data\":[]");
+    close_all();
+}
+
+MC_TEST("a process that is killed before a hook was answered calls it again")
+{
+    char data[sizeof(process.data)];
+
+    MC_REQUIRE(open_all());
+    (void)create("hang");
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/after_create/first", 1, WAIT_MS));
+    close_clients();
+    MC_EXPECT_EQ(mc_process_stop(&process, SIGKILL), 128 + SIGKILL);
+    (void)snprintf(data, sizeof(data), "%s", process.data);
+    MC_REQUIRE(mc_process_start(&process, data, within));
+    MC_REQUIRE(sign_in());
+    MC_EXPECT(mc_receiver_wait(&receiver, "/after_create/first", 2, WAIT_MS));
+    close_all();
+}
