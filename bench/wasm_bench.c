@@ -2,9 +2,10 @@
 /*
  * wasm_bench DIR [KERNELS.wasm] [MODULE.wasm …]: what guests cost.
  *
- * An echo of 200 bytes in a fresh, sandboxed instance; one host call; an idle child's memory; six
- * kernels against the same C compiled natively (KERNELS.wasm is wasm_kernels.c for wasm32); and how
- * soon each further module can be used. DIR is where compiled code is kept.
+ * An echo of 200 bytes in a fresh, sandboxed instance; one host call; an idle child's memory; how
+ * late a timeout is; six kernels against the same C compiled natively (KERNELS.wasm is
+ * wasm_kernels.c for wasm32); and how soon each further module can be used. DIR is where compiled
+ * code is kept.
  */
 #include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_runtime.h"
@@ -29,28 +30,32 @@ uint32_t wasm_kernel(uint32_t which);
 #define HOST_ROUNDS 101
 #define ROUND_TRIPS 30
 #define TRIES 7
+#define TIMEOUTS 50
 
 static const char *const kernels[] = {"sha256", "matmul", "qsort", "fib", "scanner", "indirect"};
 
-/* echo; and "ask": as many host calls as the input's length says. By hand: bytes, not text. */
+/* echo; "ask": as many host calls as the input's length says; and "spin". By hand: bytes, not text.
+ */
 static const unsigned char guest_bytes[] = {
     0, 'a', 's', 'm', 1, 0, 0, 0,
     /* types: (i32)->i32, (i32,i32)->i64 */
     1, 12, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 2, 0x7f, 0x7f, 1, 0x7e,
     /* import host.ask of type 1 */
     2, 12, 1, 4, 'h', 'o', 's', 't', 3, 'a', 's', 'k', 0, 1,
-    /* three functions: alloc, echo, ask; one page of memory */
-    3, 4, 3, 0, 1, 1, 5, 3, 1, 0, 1,
+    /* four functions: alloc, echo, ask, spin; one page of memory */
+    3, 5, 4, 0, 1, 1, 1, 5, 3, 1, 0, 1,
     /* exports */
-    7, 22, 3, 5, 'a', 'l', 'l', 'o', 'c', 0, 1, 4, 'e', 'c', 'h', 'o', 0, 2, 3, 'a', 's', 'k', 0, 3,
-    10, 44, 3,
+    7, 29, 4, 5, 'a', 'l', 'l', 'o', 'c', 0, 1, 4, 'e', 'c', 'h', 'o', 0, 2, 3, 'a', 's', 'k', 0, 3,
+    4, 's', 'p', 'i', 'n', 0, 4, 10, 53, 4,
     /* alloc: 1024 */
     5, 0, 0x41, 0x80, 0x08, 0x0b,
     /* echo: ptr << 32 | len */
     12, 0, 0x20, 0, 0xad, 0x42, 32, 0x86, 0x20, 1, 0xad, 0x84, 0x0b,
     /* ask: drop ask(0, 8) while (len -= 1); 0 */
     23, 0, 0x03, 0x40, 0x41, 0, 0x41, 8, 0x10, 0, 0x1a, 0x20, 1, 0x41, 1, 0x6b, 0x22, 1, 0x0d, 0,
-    0x0b, 0x42, 0, 0x0b};
+    0x0b, 0x42, 0, 0x0b,
+    /* spin: loop for ever */
+    8, 0, 0x03, 0x40, 0x0c, 0, 0x0b, 0, 0x0b};
 
 static int64_t now_ns(void)
 {
@@ -202,6 +207,28 @@ static void bench_echo(mc_wasm_guest *guest, mc_buf *out)
     printf("idle child                         %ld KB (want 1536)\n", idle_child_kb());
 }
 
+/* How long after its deadline a call that never ends is answered. */
+static void bench_timeout(mc_wasm_guest *guest, mc_buf *out)
+{
+    static int64_t late[TIMEOUTS];
+    mc_wasm_call c = {MC_WASM_CALL, .function = MC_STR("spin"), .timeout_ms = 20};
+    mc_err err;
+
+    for (int i = 0; i < TIMEOUTS; i++) {
+        int64_t start = now_ns();
+        mc_code rc = mc_wasm_invoke(guest, &c, out, &err);
+
+        if (rc != MC_TIMEOUT) {
+            fprintf(stderr, "spin: not a timeout\n");
+            return;
+        }
+        late[i] = now_ns() - start - c.timeout_ms * 1000000;
+    }
+    qsort(late, TIMEOUTS, sizeof(*late), by_value);
+    printf("timeout, answered after deadline   p50 %.2f ms, at most %.2f ms (want 20)\n",
+           (double)late[TIMEOUTS / 2] / 1e6, (double)late[TIMEOUTS - 1] / 1e6);
+}
+
 static void bench_kernels(mc_wasm_guest *guest, mc_buf *out)
 {
     double product = 1;
@@ -257,6 +284,7 @@ static void run(mc_wasm *wasm, int argc, char **argv)
     if (guest) {
         mc_wasm_guest_settle(guest);
         bench_echo(guest, &out);
+        bench_timeout(guest, &out);
         mc_wasm_guest_free(guest);
     }
     for (int i = 2; i < argc; i++) {
@@ -266,7 +294,7 @@ static void run(mc_wasm *wasm, int argc, char **argv)
         guest = load(wasm, bytes, argv[i]);
         printf("%-34s %zu bytes, usable after %.2f s with %s\n", argv[i], bytes.len,
                (double)(now_ns() - start) / 1e9,
-               guest && mc_wasm_guest_tier(guest) == MC_WASM_TIER_INSTANT ? "tcc" : "gcc");
+               guest ? mc_wasm_tier_name(mc_wasm_guest_tier(guest)) : "nothing");
         if (guest && i == 2) {
             mc_wasm_guest_settle(guest);
             bench_kernels(guest, &out);

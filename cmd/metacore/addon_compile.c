@@ -71,8 +71,9 @@ static mc_code load_module(const command *self, const char *path, mc_bundle **ou
 static const char *make_folder(const command *self, mc_err *err)
 {
     const char *base = getenv("TMPDIR");
-    const char *path = mc_str_z(self->arena, mc_str_printf(self->arena, "%s/metacore-compile-XXXXXX",
-                                                           base && *base ? base : "/tmp"));
+    const char *path =
+        mc_str_z(self->arena, mc_str_printf(self->arena, "%s/metacore-compile-XXXXXX",
+                                            base && *base ? base : "/tmp"));
 
     if (path && mkdtemp((char *)path))
         return path;
@@ -130,8 +131,8 @@ static mc_code write_out(const command *self, const char *name, mc_str code, con
     const char *dir = command_option(self, "out");
     struct stat st;
 
-    if (dir && mkdir(dir, 0755) != 0 && (errno != EEXIST || stat(dir, &st) != 0 ||
-                                         !S_ISDIR(st.st_mode)))
+    if (dir && mkdir(dir, 0755) != 0 &&
+        (errno != EEXIST || stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)))
         return mc_fail_errno(err, MC_IO, errno, "%s", dir);
     *out = mc_str_z(self->arena, mc_str_printf(self->arena, "%s/%s", dir ? dir : ".", name));
     return *out ? addon_replace_file(*out, code, err) : mc_fail(err, MC_NO_MEMORY, "compile");

@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 #define BACKEND                                                                                    \
-    ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/backend.wasm\",\"exports\":[\"f\"]},\"actions\":{\"coded_items\":["        \
-    "{\"key\":\"run\",\"label\":\"R\",\"placement\":\"table\","                                     \
+    ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/"                                      \
+    "backend.wasm\",\"exports\":[\"f\"]},\"actions\":{\"coded_items\":["                           \
+    "{\"key\":\"run\",\"label\":\"R\",\"placement\":\"table\","                                    \
     "\"trigger\":{\"type\":\"wasm\",\"export\":\"f\"}}]}"
 #define RUN_PATH "/api/dynamic/coded_items/action/run"
 #define INSTALLATION "/api/metacore/installations/coded"
@@ -47,8 +48,8 @@ static void write_file(const char *path, const char *text, size_t len, mode_t mo
 
 static mc_str pack(void)
 {
-    mc_str manifest = mc_z(
-        kit_manifest(arena, "coded", "1.0.0", KIT_MODEL("coded_items", KIT_NAME), BACKEND));
+    mc_str manifest =
+        mc_z(kit_manifest(arena, "coded", "1.0.0", KIT_MODEL("coded_items", KIT_NAME), BACKEND));
     mc_bundle_file files[] = {
         {.name = MC_STR("manifest.json"), .data = manifest},
         {.name = MC_STR("backend/backend.wasm"), .data = mc_str_of(module, sizeof(module) - 1)}};
@@ -167,7 +168,8 @@ static const char *public_key(const char *pub)
     return text;
 }
 
-MC_TEST("code that was compiled elsewhere serves a machine without a compiler, when its maker is trusted")
+MC_TEST("code that was compiled elsewhere serves a machine without a compiler, when its maker is "
+        "trusted")
 {
     const char *empty, *dir, *data, *key, *strangers, *code, *bundle;
 
@@ -192,7 +194,8 @@ MC_TEST("code that was compiled elsewhere serves a machine without a compiler, w
                      (const char *const[]){"--dev", "--compiled-dir", in(dir, "compiled"),
                                            "--compiled-pubkeys", key, NULL}));
     MC_EXPECT_EQ(install(), 200);
-    MC_EXPECT_HAS(mine.body, "\"guest\":{\"state\":\"ready\",\"tier\":\"gcc -O2\",\"generation\":1");
+    MC_EXPECT_HAS(mine.body,
+                  "\"guest\":{\"state\":\"ready\",\"tier\":\"gcc -O2\",\"generation\":1");
     MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN_PATH, "{}"), 200);
     MC_EXPECT_EQ(RUN_ON(empty, "addon", "list", "--data", data), 0);
     MC_EXPECT_HAS(mc_z(out), "gcc -O2");
@@ -268,8 +271,9 @@ MC_TEST("a server answers while its guests are still compiled, and says so")
     MC_EXPECT_HAS(mine.head, "Retry-After: 2");
     MC_EXPECT_EQ(mc_client_call(&mine, "GET", INSTALLATION, NULL), 200);
     MC_EXPECT_HAS(mine.body, "\"guest\":{\"state\":\"loading\"");
-    MC_EXPECT_HAS(mine.body, "\"compiling\":{\"tier\":\"gcc -O2\",\"stage\":\"compiling\",\"part\":1,"
-                             "\"parts\":2,\"seconds\":");
+    MC_EXPECT_HAS(mine.body,
+                  "\"compiling\":{\"tier\":\"gcc -O2\",\"stage\":\"compiling\",\"part\":1,"
+                  "\"parts\":2,\"seconds\":");
     MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/metacore/compilations", NULL), 200);
     MC_EXPECT_HAS(mine.body, "{\"addon_key\":\"coded\",\"guest\":{\"state\":\"loading\"");
     MC_EXPECT_HAS(mine.body, "gcc -O2: compiling 1 of 2");
@@ -291,8 +295,10 @@ static const struct {
 } failures[] = {
     {"it fails", "#!/bin/sh\necho 'cc1: out of patience' >&2\nexit 1\n", 500, "out of patience"},
     {"it is killed", "#!/bin/sh\nkill -KILL $$\n", 504, "was killed"},
-    {"it makes what is no code", "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && echo x >$2; "
-                                 "shift; done\n", 500, "cannot be loaded"},
+    {"it makes what is no code",
+     "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && echo x >$2; "
+     "shift; done\n",
+     500, "cannot be loaded"},
 };
 
 MC_TEST("a compiler that fails keeps its addon out, and nothing else")

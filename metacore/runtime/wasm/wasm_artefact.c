@@ -164,11 +164,11 @@ static bool says(const mc_json *about, const char *key, const char *value)
 {
     mc_str text;
 
-    return mc_json_get_str(mc_json_find(about, mc_z(key)), &text) &&
-           mc_str_eq(text, mc_z(value));
+    return mc_json_get_str(mc_json_find(about, mc_z(key)), &text) && mc_str_eq(text, mc_z(value));
 }
 
-/* A sealed copy of what stands behind the head, and its digest: of the copy, which cannot change. */
+/* A sealed copy of what stands behind the head, and its digest: of the copy, which cannot change.
+ */
 static int seal_object(int file, size_t from, char digest[HEX + 1])
 {
     struct stat st;
@@ -248,9 +248,8 @@ mc_code mc__wasm_artefact_find(const mc_wasm_compiler *self, mc_str bytes, int *
     char module[HEX + 1], name[MC_WASM_ARTEFACT_NAME];
     const char *why = NULL;
     mc_arena *arena;
-    int dir = self->artefact_dir[0]
-                  ? open(self->artefact_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-                  : -1;
+    int dir =
+        self->artefact_dir[0] ? open(self->artefact_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int file;
 
     if (dir < 0)

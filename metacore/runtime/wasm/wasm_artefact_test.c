@@ -161,7 +161,8 @@ static const struct {
     {"of another module", of_other_module, 1, MC_FORBIDDEN, "of another module"},
 };
 
-MC_TEST("code that was compiled elsewhere is used when it is what its maker signed, and he is trusted")
+MC_TEST(
+    "code that was compiled elsewhere is used when it is what its maker signed, and he is trusted")
 {
     maker m = {NULL};
     mc_err err;

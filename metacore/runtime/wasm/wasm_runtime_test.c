@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metacore/runtime/wasm/wasm_runtime_test_internal.h"
+#include "metacore/runtime/wasm/wasm_attacks_test_internal.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -246,80 +246,6 @@ MC_TEST("a guest that wants what is not offered is refused when it is loaded")
 
 /* ---- hostile guests ---- */
 
-#define R64 " (param i32 i32) (result i64) "
-#define NOTHING " (i64.const 0)"
-
-static const char hostile[] =
-    "(type $v (func)) (table $calls 2 200000 funcref) (elem (table $calls) (i32.const 0) $v)"
-    "(func $v) "
-    "(func $deep (export \"deep\")" R64 "(call $deep (local.get 0) (local.get 1)))"
-    "(func $mutual (export \"mutual\")" R64 " (local i64 i64 i64 i64 f64 f64)"
-    " (call_indirect $calls (i32.const 0)) (i64.add (call $mutual2 (local.get 1) (local.get 0)) "
-    "(i64.const 1)))"
-    "(func $mutual2" R64 "(i64.mul (call $mutual (local.get 1) (local.get 0)) (i64.const 3)))"
-    "(func (export \"load\")" R64 "(i64.load offset=4294967295 (i32.const -1)))"
-    "(func (export \"dead_load\")" R64 "(drop (i32.load (i32.const 131072)))" NOTHING ")"
-    "(func (export \"store\")" R64 "(i64.store (i32.const 131065) (i64.const 1))" NOTHING ")"
-    "(func (export \"unreachable\")" R64 "(unreachable))"
-    "(func (export \"divide\")" R64 "(i64.div_u (i64.const 1) (i64.extend_i32_u (i32.const 0))))"
-    "(func (export \"overflow\")" R64 "(i64.div_s (i64.const -9223372036854775808) (i64.const -1)))"
-    "(func (export \"convert\")" R64 "(i64.trunc_f64_s (f64.const nan)))"
-    "(func (export \"undefined\")" R64 "(call_indirect $calls (i32.const 9))" NOTHING ")"
-    "(func (export \"null\")" R64 "(call_indirect $calls (i32.const 1))" NOTHING ")"
-    "(func (export \"type\")" R64 "(call_indirect $calls (result i64) (i32.const 0)))"
-    "(func (export \"outside\")" R64 "(i64.const -1))"
-    "(func (export \"outside_2\")" R64 "(i64.const 0x0001ffff00000002))"
-    "(func (export \"spin\")" R64 "(loop (br 0))" NOTHING ")"
-    "(func (export \"spin_store\")" R64
-    "(loop (i32.store (i32.const 8) (i32.const 1)) (br 0))" NOTHING ")"
-    "(func (export \"grow\")" R64
-    "(loop (br_if 0 (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0))))"
-    "(if (i32.ne (memory.size) (i32.const 1010)) (then (unreachable)))" NOTHING ")"
-    "(func (export \"grow_table\")" R64 "(loop (br_if 0 (i32.ge_s (table.grow $calls (ref.null "
-    "func) (i32.const 999)) (i32.const 0))))" NOTHING ")"
-    "(func (export \"touch\")" R64 "(drop (memory.grow (i32.const 512)))"
-    "(memory.fill (i32.const 0) (i32.const 255) (i32.const 33554432))" NOTHING ")"
-    "(func (export \"fill\")" R64 "(memory.fill (i32.const 0) (i32.const 0) (i32.const -1))" NOTHING
-    ")";
-
-static const struct {
-    const char *function;
-    mc_code code;
-    const char *says;
-} attacks[] = {
-    {"deep", MC_REJECTED, "call stack exhausted"},
-    {"mutual", MC_REJECTED, "call stack exhausted"},
-    {"load", MC_REJECTED, "out of bounds memory access"},
-    {"dead_load", MC_REJECTED, "out of bounds memory access"},
-    {"store", MC_REJECTED, "out of bounds memory access"},
-    {"unreachable", MC_REJECTED, "unreachable"},
-    {"divide", MC_REJECTED, "integer divide by zero"},
-    {"overflow", MC_REJECTED, "integer overflow"},
-    {"convert", MC_REJECTED, "invalid conversion"},
-    {"undefined", MC_REJECTED, "undefined element"},
-    {"null", MC_REJECTED, "uninitialized element"},
-    {"type", MC_REJECTED, "indirect call type mismatch"},
-    {"outside", MC_REJECTED, "returned invalid ptr/len"},
-    {"outside_2", MC_REJECTED, "returned invalid ptr/len"},
-    {"grow", MC_OK, NULL},
-    {"grow_table", MC_OK, NULL},
-    {"touch", MC_OK, NULL},
-    {"fill", MC_REJECTED, "out of bounds memory access"},
-    {"spin", MC_TIMEOUT, NULL},
-    {"spin_store", MC_TIMEOUT, NULL},
-};
-
-static void attack(mc_wasm_guest *guest, size_t i)
-{
-    mc_err err = {0};
-
-    MC_EXPECT_EQ(mc_wasm_test_call(guest, attacks[i].function,
-                                   attacks[i].code == MC_TIMEOUT ? 30 : 5000, &err),
-                 attacks[i].code);
-    if (attacks[i].says)
-        MC_EXPECT_HAS(mc_z(err.msg), attacks[i].says);
-}
-
 MC_TEST("whatever a call does, the next one is as if nothing had been")
 {
     mc_wasm_guest *guest = NULL;
@@ -328,11 +254,12 @@ MC_TEST("whatever a call does, the next one is as if nothing had been")
 
     NEEDS_RUNTIME();
     mc_wasm_get_stats(mc_wasm_test_runtime(), &before);
-    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
+    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), mc_wasm_attack_fields, &guest, &err),
+                  &err);
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < MC_LEN(attacks); i++) {
-            MC_CASE(attacks[i].function);
-            attack(guest, i);
+        for (size_t i = 0; i < mc_wasm_attack_count(); i++) {
+            MC_CASE(mc_wasm_attacks[i].function);
+            mc_wasm_attack(guest, i);
             mc_wasm_test_expect(guest, "echo", hello, hello);
         }
         mc_wasm_guest_settle(guest); /* and again, on the better code */
@@ -346,49 +273,6 @@ MC_TEST("whatever a call does, the next one is as if nothing had been")
 }
 
 /* ---- several at once ---- */
-
-typedef struct storm {
-    mc_wasm_guest *guest;
-    uint64_t seed;
-    long calls;
-} storm;
-
-static void *run_storm(void *user)
-{
-    storm *s = user;
-
-    for (long i = 0; i < s->calls; i++) {
-        size_t which;
-
-        s->seed = s->seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
-        which = (size_t)(s->seed >> 33) % MC_LEN(attacks);
-        if (attacks[which].code == MC_TIMEOUT && i % 16) /* they take their time */
-            which = 0;
-        attack(s->guest, which);
-        mc_wasm_test_expect(s->guest, "echo", hello, hello);
-    }
-    return NULL;
-}
-
-MC_TEST("many threads with many hostile calls, each followed by a good one")
-{
-    const char *wanted = getenv("METACORE_HOSTILE_CALLS"); /* in all; the full run is 100000 */
-    long calls = wanted ? strtol(wanted, NULL, 10) : 200;
-    mc_wasm_guest *guest = NULL;
-    pthread_t threads[4];
-    storm storms[4];
-    mc_err err;
-
-    NEEDS_RUNTIME();
-    MC_REQUIRE_OK(mc_wasm_test_load(mc_wasm_test_runtime(), hostile, &guest, &err), &err);
-    for (size_t i = 0; i < 4; i++) {
-        storms[i] = (storm){guest, i + 1, calls / 4};
-        MC_REQUIRE(pthread_create(&threads[i], NULL, run_storm, &storms[i]) == 0);
-    }
-    for (size_t i = 0; i < 4; i++)
-        (void)pthread_join(threads[i], NULL); /* started above */
-    mc_wasm_guest_free(guest);
-}
 
 static void *spin(void *user)
 {
@@ -410,7 +294,7 @@ MC_TEST("a pool that is busy makes others wait until their deadline, and no long
     config.zygote = mc_wasm_test_zygote();
     config.compiler = mc_wasm_test_compiler();
     MC_REQUIRE_OK(mc_wasm_new(&config, &wasm, &err), &err);
-    MC_REQUIRE_OK(mc_wasm_test_load(wasm, hostile, &guest, &err), &err);
+    MC_REQUIRE_OK(mc_wasm_test_load(wasm, mc_wasm_attack_fields, &guest, &err), &err);
     mc_wasm_guest_settle(guest);
     MC_REQUIRE(pthread_create(&thread, NULL, spin, guest) == 0);
     for (mc_wasm_stats stats = {0}; stats.busy == 0; usleep(1000))
