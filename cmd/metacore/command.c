@@ -85,9 +85,14 @@ const char *command_find_unknown(const command *self, const char *const *options
     return NULL;
 }
 
+/* What is told may name what strangers named: nothing of it is for the terminal itself. */
 int command_fail(const mc_err *err)
 {
-    fprintf(stderr, "metacore: %s\n", err->msg);
+    fputs("metacore: ", stderr);
+    for (const char *at = err->msg; *at; at++)
+        (void)fputc((unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at,
+                    stderr); /* nobody to tell */
+    fputs("\n", stderr);
     return EXIT_FAILED;
 }
 

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Of what a stranger named: as much as leaves room for the rest of the message. */
+#define CUT(s) (int)((s).len < 40 ? (s).len : 40), (s).ptr
+
 static mc_str text_of(const mc_json *object, const char *key)
 {
     mc_str text = MC_STR("");
@@ -72,7 +75,7 @@ static mc_code check_imports(const mc_wasm_module *module, const mc_manifest *ma
         mc_wasm_module_get_import(module, i, &import);
         if (!is_offered(&import))
             return mc_fail(err, MC_INVALID, "wasm: addon %.*s: import %.*s.%.*s is not provided",
-                           MC_FMT(manifest->key), MC_FMT(import.module), MC_FMT(import.name));
+                           MC_FMT(manifest->key), CUT(import.module), CUT(import.name));
     }
     return MC_OK;
 }

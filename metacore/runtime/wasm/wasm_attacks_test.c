@@ -70,9 +70,9 @@ void mc_wasm_attack(mc_wasm_guest *guest, size_t i)
     const mc_wasm_attack_case *attack = &mc_wasm_attacks[i];
     mc_err err = {0};
 
-    MC_EXPECT_EQ(mc_wasm_test_call(guest, attack->function,
-                                   attack->code == MC_TIMEOUT ? 30 : 5000, &err),
-                 attack->code);
+    MC_EXPECT_EQ(
+        mc_wasm_test_call(guest, attack->function, attack->code == MC_TIMEOUT ? 30 : 5000, &err),
+        attack->code);
     if (attack->says)
         MC_EXPECT_HAS(mc_z(err.msg), attack->says);
 }

@@ -9,6 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+/* Of what a stranger named: as much as leaves room for the rest of the message. */
+#define CUT(s) (int)((s).len < 48 ? (s).len : 48), (s).ptr
+
 /* What an imported function is handed as its instance: which one it is. */
 typedef struct import {
     mc__wasm_host *host;
@@ -203,8 +206,8 @@ static mc_code bind(mc__wasm_host *host, mc__wasm_store *store, const mc_wasm_mo
         host->externs[number].function = &host->functions[number];
         return MC_OK;
     }
-    return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is not offered",
-                   MC_FMT(wanted->module), MC_FMT(wanted->name));
+    return mc_fail(err, MC_REJECTED, "wasm: import %.*s.%.*s is not offered", CUT(wanted->module),
+                   CUT(wanted->name));
 }
 
 mc_code mc__wasm_host_new(mc__wasm_store *store, const mc_wasm_module *m, int rules,

@@ -3,6 +3,7 @@
  * Hostile calls for as long as is wanted, each followed by a good one, while processes are killed:
  * METACORE_HOSTILE_CALLS in all (a few hundred without it). script/guest-soak runs the full length.
  */
+#include "mc_module.h"
 #include "metacore/runtime/wasm/wasm_attacks_test_internal.h"
 #include "metacore/runtime/wasm/wasm_pool_internal.h"
 
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define THREADS 4
@@ -20,6 +22,7 @@
 #define TIMEOUTS_ONE_IN 16 /* they take their time */
 #define ZYGOTES_ONE_IN 5000
 #define GROWTH_KB_MAX 16384
+#define FUNCTIONS_USUALLY 3000
 
 static const mc_str hello = MC_STR_INIT("hello, guest");
 
@@ -176,7 +179,8 @@ static void *run_attacker(void *user)
     return NULL;
 }
 
-/* Kills processes of the hostile guest: idle when they are chosen, at work perhaps when they die. */
+/* Kills processes of the hostile guest: idle when they are chosen, at work perhaps when they die.
+ */
 static void *run_killer(void *user)
 {
     soak *s = user;
@@ -246,6 +250,7 @@ MC_TEST("hostile calls without end, and processes that are killed, harm nobody e
         MC_SKIP("wat2wasm is not installed");
     config.zygote = mc_wasm_test_zygote();
     config.compiler = mc_wasm_test_compiler();
+    MC_REQUIRE(mc_wasm_test_runtime() != NULL); /* which stops them both in the end */
     MC_REQUIRE_OK(mc_wasm_new(&config, &s.wasm, &err), &err);
     MC_REQUIRE_OK(mc_wasm_test_load(s.wasm, mc_wasm_attack_fields, &s.hostile, &err), &err);
     MC_REQUIRE_OK(mc_wasm_test_load(s.wasm, "(func (export \"other\"))", &s.other, &err), &err);
@@ -273,6 +278,38 @@ MC_TEST("hostile calls without end, and processes that are killed, harm nobody e
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     MC_EXPECT(after.rss_kb < before.rss_kb + GROWTH_KB_MAX);
 #endif
-    mc_wasm_compiler_free(config.compiler);
-    mc_wasm_zygote_stop(config.zygote);
+}
+
+/* ---- a module of as many functions as there may be ---- */
+
+MC_TEST("a module of very many functions is compiled with memory and time that have an end")
+{
+    const char *wanted = getenv("METACORE_HOSTILE_FUNCTIONS");
+    const mc_module_spec spec = {.functions = wanted ? (uint32_t)strtoul(wanted, NULL, 10) - 2
+                                                     : FUNCTIONS_USUALLY};
+    mc_wasm_config config = {MC_WASM_CONFIG};
+    mc_wasm_guest_state state = {MC_WASM_GUEST_STATE};
+    mc_wasm_guest *guest = NULL;
+    mc_wasm *wasm = NULL;
+    struct rusage usage;
+    mc_buf bytes;
+    mc_err err;
+
+    config.zygote = mc_wasm_test_zygote();
+    config.compiler = mc_wasm_test_compiler();
+    MC_REQUIRE_OK(mc_wasm_new(&config, &wasm, &err), &err);
+    mc_buf_init(&bytes, 0);
+    mc_module_write(&bytes, &spec);
+    MC_EXPECT_OK(mc_wasm_guest_load(wasm, mc_buf_get(&bytes), NULL, &guest, &err), &err);
+    if (guest) {
+        mc_wasm_test_expect(guest, "f", MC_STR("x"), MC_STR(""));
+        mc_wasm_guest_get_state(guest, &state);
+        (void)getrusage(RUSAGE_CHILDREN, &usage); /* cannot fail so */
+        printf("# %zu bytes, usable with %s; this process %ld KB, the largest compiler %ld KB\n",
+               bytes.len, mc_wasm_tier_name(state.tier), number_in("/proc/self/status", "VmHWM:"),
+               usage.ru_maxrss);
+    }
+    mc_wasm_guest_free(guest); /* gcc need not end */
+    mc_wasm_free(wasm);
+    mc_buf_deinit(&bytes);
 }
