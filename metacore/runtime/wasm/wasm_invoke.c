@@ -260,7 +260,7 @@ mc_code mc_wasm_invoke(mc_wasm_guest *guest, const mc_wasm_call *call, mc_buf *o
                        MC_WASM_MESSAGE_MAX);
     rc = find_function(&v, &function, &dialect);
     if (rc == MC_OK)
-        rc = mc__wasm_child_take(guest, v.deadline_us, &v.child, err);
+        rc = mc__wasm_child_take(guest, call->is_urgent, v.deadline_us, &v.child, err);
     if (rc != MC_OK)
         return rc;
     rc = exchange(&v, function, dialect);

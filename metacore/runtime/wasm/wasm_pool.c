@@ -15,6 +15,7 @@
 
 /* Of a channel's payload that an idle child keeps; what a large message used is given back. */
 #define PAYLOAD_KEPT ((size_t)128 << 10)
+#define URGENT_CHILDREN 2 /* more than the most, for calls that others wait for */
 
 static int64_t now_us(void)
 {
@@ -181,10 +182,11 @@ static void bury(mc_wasm *self, mc__wasm_child *child)
 typedef enum found { IDLE, EVICT, SPAWN, NOTHING, NO_CODE } found;
 
 /* What there is for a call: an idle child; room for a new one, perhaps after another's end. */
-static found look(mc_wasm_guest *guest, int cpu, mc__wasm_child **out_child,
+static found look(mc_wasm_guest *guest, bool is_urgent, int cpu, mc__wasm_child **out_child,
                   mc__wasm_generation **out_generation)
 {
     mc_wasm *self = guest->wasm;
+    uint32_t most = self->config.children_max + (is_urgent ? URGENT_CHILDREN : 0);
     found what = NOTHING;
 
     mc_mutex_lock(&self->mu);
@@ -196,7 +198,7 @@ static found look(mc_wasm_guest *guest, int cpu, mc__wasm_child **out_child,
     *out_child = find_idle_locked(self, guest->current, cpu);
     if (*out_child) {
         what = IDLE;
-    } else if (self->stats.children < self->config.children_max) {
+    } else if (self->stats.children < most) {
         what = SPAWN;
         self->stats.children++;
         guest->current->refs++;
@@ -254,8 +256,8 @@ static mc_code spawn(mc_wasm_guest *guest, mc__wasm_generation *generation, int6
     return rc;
 }
 
-mc_code mc__wasm_child_take(mc_wasm_guest *guest, int64_t deadline_us, mc__wasm_child **out,
-                            mc_err *err)
+mc_code mc__wasm_child_take(mc_wasm_guest *guest, bool is_urgent, int64_t deadline_us,
+                            mc__wasm_child **out, mc_err *err)
 {
     mc_wasm *self = guest->wasm;
     int cpu = sched_getcpu();
@@ -265,7 +267,7 @@ mc_code mc__wasm_child_take(mc_wasm_guest *guest, int64_t deadline_us, mc__wasm_
         mc__wasm_child *child = NULL;
         mc_code rc = MC_OK;
 
-        switch (look(guest, cpu, &child, &generation)) {
+        switch (look(guest, is_urgent, cpu, &child, &generation)) {
         case IDLE:
             if (mc__wasm_child_is_dead(child)) { /* killed by somebody while it was idle */
                 mc_mutex_lock(&self->mu);

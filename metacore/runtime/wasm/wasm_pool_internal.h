@@ -89,8 +89,8 @@ mc_code mc__wasm_child_spawn(mc__wasm_generation *generation, mc__wasm_child_kin
 /* Kills it, if it lives, and frees all but its reference to the generation. */
 void mc__wasm_child_end(mc__wasm_child *child);
 /* A child for the guest's current code, idle or new, for this thread alone. */
-mc_code mc__wasm_child_take(mc_wasm_guest *guest, int64_t deadline_us, mc__wasm_child **out,
-                            mc_err *err);
+mc_code mc__wasm_child_take(mc_wasm_guest *guest, bool is_urgent, int64_t deadline_us,
+                            mc__wasm_child **out, mc_err *err);
 /* Back to the others, or, when it is of no more use, to its end. */
 void mc__wasm_child_give(mc_wasm_guest *guest, mc__wasm_child *child, bool is_alive);
 /* Ends idle children: of one guest's generations, or (NULL) all. */

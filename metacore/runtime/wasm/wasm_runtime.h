@@ -164,6 +164,8 @@ typedef struct mc_wasm_call {
     /* A line that it wrote to a stream, without its end; some of a call that failed, too. At most
      * 64 KiB of a call are kept. NULL: nobody reads it. user: host_user. */
     void (*on_line)(void *user, mc_str line);
+    bool is_urgent; /* others wait for the caller, who may not wait for their calls' end: there may
+                       be a process more than children_max for it */
 } mc_wasm_call;
 #define MC_WASM_CALL .struct_size = sizeof(mc_wasm_call)
 
