@@ -69,6 +69,7 @@ typedef struct mc_ctx {
     mc_str failure_code;                    /* a word for programs: error: {code, message} */
     mc_str failure_meta;                    /* a JSON object's text: meta */
     struct mc_dynamic_questions *questions; /* what has to be decided before it is written */
+    bool is_alone;  /* conn's transaction is nobody else's, and may take a little */
     unsigned depth; /* hooks of addons that led here, each called by what the one before wrote */
 } mc_ctx;
 

@@ -101,8 +101,9 @@ typedef struct mc_dynamic_config {
     /**
      * Runs an action whose trigger is not "noop"; writes its data onto out. NULL: 501.
      *
-     * A wasm trigger with run_in_tx runs in a transaction, ctx->conn, in which row is locked: what
-     * it did stays only if this returns MC_OK and the commit succeeds.
+     * A wasm trigger with run_in_tx runs in a transaction, ctx->conn, in which row is locked, and
+     * which is nobody else's (ctx->is_alone): what it did there stays only if this returns MC_OK
+     * and the commit succeeds. It is run again when it writes what has to be decided about (ask).
      * Errors  REJECTED: it declined, for the reason in err; *call->out_decline_code, if set, is
      *         the same for programs. NOT_PROVIDED: no such trigger here. Any other.
      */
@@ -146,6 +147,9 @@ typedef struct mc_dynamic_config {
     /** Whether it wants to, of an event MC_BEFORE_…; fast. NULL: always. */
     bool (*is_asked)(void *user, mc_ctx *ctx, const mc_model *model, mc_dynamic_event event);
     void *ask_user; /* of both */
+    /** Before the transaction of an action that runs in one: fetches what dispatch will need, which
+     *  may take a while. Its failure is the answer; user is dispatch's. NULL: nothing. */
+    mc_code (*ready)(void *user, mc_ctx *ctx, const mc_action_call *call, mc_err *err);
 } mc_dynamic_config;
 #define MC_DYNAMIC_CONFIG .struct_size = sizeof(mc_dynamic_config)
 

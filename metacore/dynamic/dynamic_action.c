@@ -16,7 +16,7 @@ typedef struct action_run {
     bool in_transaction;
     mc_str decline_code;
     const mc_json *meta; /* the dispatcher's, or NULL */
-    mc_buf *out;
+    mc_buf data;         /* the answer's */
 } action_run;
 
 /* ---- finding ---- */
@@ -209,19 +209,20 @@ static mc_code dispatch(action_run *run, mc_ctx *ctx, mc_err *err)
     run->call.out_decline_code = &run->decline_code;
     run->call.out_meta = &run->meta;
     if (config->intercept)
-        rc = config->intercept(config->intercept_user, ctx, &run->call, run->out, &is_handled, err);
+        rc = config->intercept(config->intercept_user, ctx, &run->call, &run->data, &is_handled,
+                               err);
     if (rc == MC_REJECTED)
         ctx->failure_code = run->decline_code.len ? run->decline_code : MC_STR("declined");
     if (rc != MC_OK || is_handled)
         return rc;
     if (mc_str_eq(run->call.trigger_type, MC_STR("noop"))) {
-        mc_buf_lit(run->out, "null");
+        mc_buf_lit(&run->data, "null");
         return MC_OK;
     }
     if (!config->dispatch)
         return mc_fail(err, MC_NOT_PROVIDED, "unsupported trigger type: \"%.*s\"",
                        MC_FMT(run->call.trigger_type));
-    rc = config->dispatch(config->dispatch_user, ctx, &run->call, run->out, err);
+    rc = config->dispatch(config->dispatch_user, ctx, &run->call, &run->data, err);
     if (rc == MC_REJECTED)
         ctx->failure_code = run->decline_code.len ? run->decline_code : MC_STR("declined");
     return rc;
@@ -233,6 +234,10 @@ static mc_code run_action(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
     mc_code rc = MC_OK;
 
     (void)conn; /* also in ctx */
+    /* It may be another try: nothing of the one before counts. */
+    mc_buf_init_arena(&run->data, ctx->arena, 0);
+    run->decline_code = ctx->failure_code = MC_STR("");
+    run->meta = NULL;
     if (!run->is_collection)
         rc = load_row(run, ctx, err);
     if (rc == MC_OK)
@@ -273,21 +278,28 @@ static mc_code read_call(mc_http_req *req, action_run *run, mc_err *err)
 
 static mc_code run_request(mc_http_req *req, mc_http_res *res, action_run *run, mc_err *err)
 {
+    const mc_dynamic_config *config = &run->self->config;
     mc_ctx *ctx = mc_http_ctx(req);
     mc_buf meta;
     mc_code rc = read_call(req, run, err);
 
     if (rc != MC_OK)
         return rc;
-    run->out = mc_http_ok_begin(res, 200);
-    rc = run->in_transaction ? mc_db_write(run->self->config.db, ctx, run_action, run, err)
-                             : run_action(ctx->conn, ctx, run, err);
+    if (run->in_transaction && config->ready)
+        rc = config->ready(config->dispatch_user, ctx, &run->call, err);
+    if (rc == MC_OK)
+        rc = run->in_transaction ? mc_dynamic_transact(run->self, ctx, true, run_action, run, err)
+                                 : run_action(ctx->conn, ctx, run, err);
+    if (rc == MC_OK)
+        rc = mc_buf_check(&run->data, "action", err);
     mc_buf_init_arena(&meta, ctx->arena, 0);
     write_meta(run, rc != MC_OK, &meta);
     if (mc_buf_failed(&meta))
         return rc != MC_OK ? rc : mc_buf_check(&meta, "action", err);
-    if (rc == MC_OK)
+    if (rc == MC_OK) {
+        mc_buf_str(mc_http_ok_begin(res, 200), mc_buf_get(&run->data));
         return mc_http_ok_end(res, mc_buf_get(&meta), err);
+    }
     if (ctx->failure_code.len || run->in_transaction)
         ctx->failure_meta = mc_buf_get(&meta);
     return rc;

@@ -250,7 +250,9 @@ static mc_code run(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 
     if (rc != MC_OK)
         return rc;
+    ctx->is_alone = t->is_alone;
     rc = mc_dynamic_end(ctx, t->fn(conn, ctx, t->user, err), err);
+    ctx->is_alone = false;
     if (!t->is_alone)
         return rc;
     if (rc == MC_OK)

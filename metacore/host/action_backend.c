@@ -131,3 +131,8 @@ mc_code mc__app_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc
                ? dispatch_hook(app, ctx, call, out, err)
                : mc__guests_dispatch(app->guests, ctx, call, out, err);
 }
+
+mc_code mc__app_ready(void *user, mc_ctx *ctx, const mc_action_call *call, mc_err *err)
+{
+    return mc__guests_ready(((mc_app *)user)->guests, ctx, call, err);
+}

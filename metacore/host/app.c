@@ -257,7 +257,8 @@ static mc_code build_dynamic(mc_app *app, mc_err *err)
                                                .dispatch_user = app,
                                                .ask = mc__hooks_ask,
                                                .is_asked = mc__hooks_are_asked,
-                                               .ask_user = app},
+                                               .ask_user = app,
+                                               .ready = mc__app_ready},
                           &app->dynamic, err);
 }
 

@@ -129,9 +129,12 @@ void mc__guests_after_change(mc__guests *self, const mc_addon_change *change);
 mc_code mc__guests_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                             mc_err *err);
 
+/* Before the transaction of an action: its guest is loaded. Blocks. */
+mc_code mc__guests_ready(mc__guests *self, mc_ctx *ctx, const mc_action_call *call, mc_err *err);
 /* action_backend.c: a dispatcher of actions, to servers and modules; user is the app. Blocks. */
 mc_code mc__app_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                          mc_err *err);
+mc_code mc__app_ready(void *user, mc_ctx *ctx, const mc_action_call *call, mc_err *err);
 
 /* host_pages.c: /metacore/manifests, /navigation, /catalog; and what they are made of */
 mc_code mc__app_pages_new(mc_app *app, mc_err *err);

@@ -27,24 +27,26 @@ mc_code mc__guests_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call,
     mc__guests *self = user;
     mc_str addon_key = call->model->addon_key;
     mc_installation installation = {0};
-    bool in_transaction = false;
     mc_code rc;
 
     if (!mc_str_eq(call->trigger_type, MC_STR("wasm")))
         return mc_fail(err, MC_NOT_PROVIDED, "unsupported trigger type: \"%.*s\"",
                        MC_FMT(call->trigger_type));
-    (void)mc_json_get_bool(mc_json_find(call->trigger, MC_STR("run_in_tx")),
-                           &in_transaction); /* absent: not */
-    if (in_transaction)
-        return mc_fail(err, MC_NOT_PROVIDED,
-                       "action %.*s: run_in_tx is not provided: guests cannot write in the "
-                       "action's transaction",
-                       MC_FMT(call->key));
     rc = mc_installer_find(mc_host_installer(self->app->host), ctx, addon_key, ctx->who.org_id,
                            &installation, err);
     if (rc == MC_OK && !mc_str_eq(installation.status, MC_STR("enabled")))
         rc = mc_fail(err, MC_NOT_FOUND, "addon %.*s is not enabled", MC_FMT(addon_key));
     if (rc == MC_OK)
         rc = call_guest(self, ctx, call, &installation, out, err);
+    return rc;
+}
+
+mc_code mc__guests_ready(mc__guests *self, mc_ctx *ctx, const mc_action_call *call, mc_err *err)
+{
+    mc__guest *guest = NULL;
+    mc_code rc =
+        self->runtime ? mc__guests_take(self, ctx, call->model->addon_key, &guest, err) : MC_OK;
+
+    mc__guests_unref(self, guest); /* it stays loaded */
     return rc;
 }

@@ -25,8 +25,11 @@ static mc_code failed(mc_ctx *ctx, mc_code rc, mc_err *err)
 static mc_code invoke(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call,
                       const mc__guest *guest, mc_buf *answer, mc_err *err)
 {
-    mc__invocation invocation = {
-        .guests = self, .ctx = ctx, .guest = guest, .installation = call->installation};
+    mc__invocation invocation = {.guests = self,
+                                 .ctx = ctx,
+                                 .guest = guest,
+                                 .installation = call->installation,
+                                 .in_transaction = ctx->is_alone};
     mc_wasm_call wasm = {MC_WASM_CALL,
                          .function = call->function,
                          .input = call->input,
@@ -38,8 +41,31 @@ static mc_code invoke(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call,
 
     if (call->timeout_ms && call->timeout_ms < wasm.timeout_ms)
         wasm.timeout_ms = call->timeout_ms;
+    wasm.is_urgent = ctx->is_alone;
+    if (ctx->is_alone && wasm.timeout_ms > MC__GUEST_TX_TIMEOUT_MS)
+        wasm.timeout_ms = MC__GUEST_TX_TIMEOUT_MS;
     rc = mc_wasm_invoke(guest->wasm, &wasm, answer, err);
     return rc == MC_OK ? rc : failed(ctx, rc, err);
+}
+
+/* In a transaction nobody waits for a guest to be loaded: it was fetched before. */
+static mc_code take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__guest **out, mc_err *err)
+{
+    mc_str manifest, digest;
+    mc_code rc;
+
+    if (!ctx->is_alone)
+        return mc__guests_take(self, ctx, addon_key, out, err);
+    rc = mc_installer_load_manifest(mc_host_installer(self->app->host), ctx, addon_key, &manifest,
+                                    &digest, err);
+    if (rc != MC_OK)
+        return rc;
+    *out = mc__guests_find(self, digest);
+    if (*out)
+        return MC_OK;
+    ctx->failure_code = MC_STR("guest_not_loaded");
+    return mc_fail(err, MC_UNAVAILABLE, "addon %.*s: its module is not loaded yet",
+                   MC_FMT(addon_key));
 }
 
 mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call, mc_str *out,
@@ -52,7 +78,7 @@ mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *cal
     if (!self->runtime)
         return mc_fail(err, MC_NOT_PROVIDED,
                        "this process runs no guests: it was started without a zygote");
-    rc = mc__guests_take(self, ctx, call->addon_key, &guest, err);
+    rc = take(self, ctx, call->addon_key, &guest, err);
     mc_buf_init(&answer, MC_WASM_MESSAGE_MAX);
     if (rc == MC_OK && guest && guest->wasm)
         rc = invoke(self, ctx, call, guest, &answer, err);
@@ -69,6 +95,7 @@ mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *cal
             rc = mc_fail(err, MC_NO_MEMORY, "guest");
     }
     mc_buf_deinit(&answer);
-    mc__guests_sweep(self);
+    if (!ctx->is_alone) /* it waits for processes */
+        mc__guests_sweep(self);
     return rc;
 }

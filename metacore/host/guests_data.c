@@ -289,9 +289,11 @@ static mc_code write_all(mc__invocation *call, mc_ctx *ctx, const mc_json *const
         all->items[all->at] = (request){.call = call};
         rc = prepare(&all->items[all->at], ctx, items[all->at], err);
     }
-    return rc == MC_OK
-               ? mc_dynamic_transact(call->guests->app->dynamic, ctx, false, write_in, all, err)
-               : rc;
+    if (rc != MC_OK)
+        return rc;
+    return call->in_transaction
+               ? mc__guest_write_within(ctx, write_in, all, err)
+               : mc_dynamic_transact(call->guests->app->dynamic, ctx, false, write_in, all, err);
 }
 
 static void write_result(const request *r, mc_buf *out)
@@ -407,10 +409,13 @@ mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, m
     mc_err why;
     mc_code rc;
 
-    ctx.arena = arena;
+    if (!call->in_transaction) {
+        ctx.arena = arena;
+        ctx.now = mc_clock_now(call->guests->app->config.clock);
+    }
     ctx.field_errors = NULL;
     ctx.field_error_count = 0;
-    ctx.now = mc_clock_now(call->guests->app->config.clock);
+    ctx.failure_code = MC_STR("");
     mc_buf_init_arena(&data, arena, MC_WASM_MESSAGE_MAX);
     rc = run(call, &ctx, import, text, &data, &why);
     if (rc == MC_OK)

@@ -130,6 +130,19 @@ static void on_violation(void *user, const mc_violation *violation)
                 MC_KV_STR("target", violation->target));
 }
 
+mc_code mc__guest_write_within(mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err)
+{
+    mc_code rc = mc_db_begin(ctx->conn, err);
+
+    if (rc != MC_OK)
+        return rc;
+    rc = fn(ctx->conn, ctx, user, err);
+    if (rc == MC_OK)
+        return mc_db_commit(ctx->conn, err);
+    mc_db_rollback(ctx->conn);
+    return rc;
+}
+
 static mc_code emit_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     emission *e = user;
@@ -157,7 +170,8 @@ static mc_code emit(emission *e, mc_ctx *ctx, mc_err *err)
     if (mc_uuid_is_nil(ctx->who.org_id))
         return mc_fail(err, MC_FORBIDDEN, "no organization");
     e->code = "bus_unavailable";
-    return mc_db_write(call->guests->app->db, ctx, emit_in, e, err);
+    return call->in_transaction ? mc__guest_write_within(ctx, emit_in, e, err)
+                                : mc_db_write(call->guests->app->db, ctx, emit_in, e, err);
 }
 
 void mc__guest_write_meta(const mc__invocation *call, int64_t began_us, bool has_time, mc_buf *out)
@@ -186,9 +200,11 @@ static mc_code emit_event(mc__invocation *call, mc_arena *arena, const mc_str *a
     mc_err why;
     mc_code rc;
 
-    ctx.arena = arena;
-    ctx.conn = NULL;
-    ctx.now = mc_clock_now(call->guests->app->config.clock);
+    if (!call->in_transaction) {
+        ctx.arena = arena;
+        ctx.conn = NULL;
+        ctx.now = mc_clock_now(call->guests->app->config.clock);
+    }
     rc = emit(&e, &ctx, &why);
     if (rc == MC_OK) {
         mc_buf_lit(out, "{\"success\":true,\"data\":{\"event\":");
@@ -204,6 +220,35 @@ static mc_code emit_event(mc__invocation *call, mc_arena *arena, const mc_str *a
 }
 
 /* ---- the door ---- */
+
+/* What waits for others, or writes in a transaction of its own, is not for a call that all writes
+ * wait for. */
+static bool is_for_transactions(uint32_t import)
+{
+    return import == MC__GUEST_LOG || import == MC__GUEST_ENV_GET ||
+           import == MC__GUEST_EVENT_EMIT || import == MC__GUEST_DATA_QUERY ||
+           import == MC__GUEST_DATA_MUTATE || import == MC__GUEST_DATA_BATCH;
+}
+
+static mc_code refuse(const mc__invocation *call, uint32_t import, mc_buf *out)
+{
+    int64_t now_us = mc_clock_monotonic_us(call->guests->app->config.clock);
+    const char *name = mc__guest_imports[import].name;
+
+    if (import == MC__GUEST_HTTP_FETCH) {
+        mc_buf_printf(out,
+                      "{\"error\":\"forbidden\",\"message\":\"%s is not for calls in a "
+                      "transaction\"}",
+                      name);
+        return MC_OK;
+    }
+    mc_buf_printf(out,
+                  "{\"success\":false,\"error\":{\"code\":\"forbidden\",\"message\":\"%s is not "
+                  "for calls in a transaction\"}",
+                  name);
+    mc__guest_write_meta(call, now_us, false, out);
+    return MC_OK;
+}
 
 static mc_code with_scratch(mc__invocation *call, uint32_t import, const mc_str *args,
                             int64_t deadline_us, mc_buf *out, mc_err *err)
@@ -238,6 +283,8 @@ mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t c
 
     if (import >= MC_LEN(mc__guest_imports) || count != mc__guest_imports[import].pairs)
         return mc_fail(err, MC_INTERNAL, "guest: import %u with %zu arguments", import, count);
+    if (call->in_transaction && !is_for_transactions(import))
+        return refuse(call, import, out);
     switch (import) {
     case MC__GUEST_LOG:
         mc__guest_line(call, args[0]);

@@ -93,6 +93,9 @@ typedef struct mc__invocation {
     const mc_installation *installation;
     const mc_json *settings; /* NULL: not opened yet */
     unsigned lines;          /* logged */
+    /* What it writes is written in ctx's transaction, and stays there as that does: ctx's arena,
+     * time and questions are the call's. What waits for others is not for it. */
+    bool in_transaction;
 } mc__invocation;
 /* A mc_wasm_host_fn; user is an mc__invocation. */
 mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t count,
@@ -107,6 +110,9 @@ void mc__guest_write_meta(const mc__invocation *call, int64_t began_us, bool has
 /* guests_data.c: data_query, data_mutate or data_batch; text is the request. */
 mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, mc_str text,
                        mc_buf *out, mc_err *err);
+
+/* guests_imports.c: fn in ctx's transaction, and undone alone when it fails. */
+mc_code mc__guest_write_within(mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
 
 /* guests_http.c: http_fetch and http_request. */
 mc_code mc__guest_fetch(mc__invocation *call, mc_arena *arena, const mc_str *args,
@@ -159,8 +165,10 @@ typedef struct mc__guest_call {
     mc_str input;
     int64_t timeout_ms; /* at most; 0: what the guest may have anyway */
 } mc__guest_call;
+#define MC__GUEST_TX_TIMEOUT_MS 2000 /* at most, of a call in a transaction: all writes wait */
 /**
- * Calls an export of what is installed as addon_key now. ctx->conn reads. Blocks.
+ * Calls an export of what is installed as addon_key now. ctx->conn reads; with ctx->is_alone it is
+ * a transaction, which the call is part of. Blocks.
  *
  * out     what it said, in ctx's arena
  * Errors  NOT_PROVIDED: no guests here, or the addon is none. TIMEOUT, UNAVAILABLE, NO_MEMORY,

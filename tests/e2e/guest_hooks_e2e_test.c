@@ -21,7 +21,7 @@ static const char *members(const char *more)
 {
     return text_of(",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/"
                    "backend.wasm\",\"timeout_ms\":700,\"memory_limit_mb\":16,"
-                   "\"exports\":[\"judge\",\"note\"]}%s",
+                   "\"exports\":[\"judge\",\"note\",\"work\"]}%s",
                    more);
 }
 
@@ -121,5 +121,81 @@ MC_TEST("an export is told what was written, and what it writes is told no deepe
     MC_EXPECT_EQ(create("tell"), 201);
     MC_EXPECT(come("told", 2));
     MC_EXPECT(come("chain", 5));
+    close_all();
+}
+
+#define WORK                                                                                       \
+    ",\"capabilities\":[{\"kind\":\"event:emit\",\"target\":\"judges.*\"}],\"actions\":{"          \
+    "\"judges_items\":[{\"key\":\"work\",\"label\":\"L\",\"trigger\":{\"type\":\"wasm\","          \
+    "\"export\":\"work\",\"run_in_tx\":true}}]}"
+
+static int work(const char *id, const char *end)
+{
+    return mc_client_call(&mine, "POST", text_of(ITEMS "/%s/action/work", id),
+                          text_of("{\"end\":\"%s\"}", end));
+}
+
+static const struct {
+    const char *what, *end;
+    int status;
+    const char *has[2];
+} failures[] = {
+    {"it declines", "decline", 422, {"\"message\":\"enough for today\"", "\"rolled_back\":true"}},
+    {"it traps", "trap", 500, {"\"code\":\"runtime_error\"", "\"rolled_back\":true"}},
+    {"it takes too long", "spin", 504, {"\"code\":\"timeout\"", "\"rolled_back\":true"}},
+};
+
+MC_TEST("what an action does in its transaction stays when it succeeds, and only then")
+{
+    const char *id;
+
+    MC_REQUIRE(open_all());
+    MC_EXPECT_EQ(install("1.0.0", WORK), 200);
+    MC_EXPECT_EQ(create("row"), 201);
+    id = mc_str_z(arena, mc_client_field(&mine, "id"));
+    for (size_t i = 0; i < MC_LEN(failures); i++) {
+        MC_CASE(failures[i].what);
+        MC_EXPECT_EQ(work(id, failures[i].end), failures[i].status);
+        MC_EXPECT_HAS(mine.body, failures[i].has[0]);
+        MC_EXPECT_HAS(mine.body, failures[i].has[1]);
+        MC_EXPECT(come("inner", 0));
+    }
+    MC_CASE("nothing of it is in the log either");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/eventlog?types=judges.worked", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"data\":[]");
+    MC_CASE("it succeeds, and saw what it wrote");
+    MC_EXPECT_EQ(work(id, "well"), 200);
+    MC_EXPECT_HAS(mine.body, "\"rolled_back\":false");
+    MC_EXPECT_HAS(mine.body, "\"seen\":{\"success\":true,\"data\":{\"rows\":[{");
+    MC_EXPECT(come("inner", 1) && come("bad%20one", 1));
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/eventlog?types=judges.worked", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"event_type\":\"judges.worked\"");
+    MC_CASE("nobody waits for a stranger's server with it");
+    MC_EXPECT_EQ(work(id, "fetch"), 200);
+    MC_EXPECT_HAS(mine.body,
+                  "\"other\":{\"error\":\"forbidden\",\"message\":\"http_fetch is not for "
+                  "calls in a transaction\"}");
+    MC_CASE("a row that is not there");
+    MC_EXPECT_EQ(work("00000000-0000-4000-8000-000000000001", "well"), 404);
+    MC_CASE("other writes go on beside it");
+    MC_EXPECT_EQ(create("after"), 201);
+    close_all();
+}
+
+MC_TEST("hooks are asked about what an action writes in its transaction, too")
+{
+    const char *id;
+
+    MC_REQUIRE(open_all());
+    MC_EXPECT_EQ(install("1.0.0", text_of("%s,\"lifecycle_hooks\":{\"before_create\":%s}", WORK,
+                                          hook("judge"))),
+                 200);
+    MC_EXPECT_EQ(create("row"), 201);
+    id = mc_str_z(arena, mc_client_field(&mine, "id"));
+    MC_EXPECT_EQ(work(id, "well"), 200);
+    MC_EXPECT_HAS(mine.body, "\"other\":{\"success\":false,\"error\":{\"code\":\"invalid_request\","
+                             "\"message\":\"no bad names\"}");
+    MC_EXPECT_HAS(mine.body, "\"made\":{\"success\":true");
+    MC_EXPECT(come("inner", 1) && come("bad%20one", 0));
     close_all();
 }

@@ -164,7 +164,7 @@ static const struct {
     {"its answer lies outside", "outside", 500, {"\"error\":{\"code\":\"runtime_error\""}},
     {"it never ends", "spin", 504, {"\"error\":{\"code\":\"timeout\""}},
     {"and is itself again", "echo", 200, {"\"calls\":1"}},
-    {"in a transaction", "in_tx", 501, {"run_in_tx is not provided"}},
+    {"in a transaction", "in_tx", 200, {"\"calls\":1", "\"rolled_back\":false"}},
     {"settings with their defaults",
      "settings",
      200,

@@ -69,3 +69,34 @@ EXPORT("note") mc_answer note(const char *input, u32 len)
             MC_TEXT("{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"told\"}}"));
     return 0;
 }
+
+/* An action: writes a row, and looks whether it is there; then ends as it was told. */
+EXPORT("work") mc_answer work(const char *input, u32 len)
+{
+    mc_answer made = mc_host_data_mutate(
+        MC_TEXT("{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"inner\"}}"));
+    mc_answer event = mc_host_event_emit(MC_TEXT("judges.worked"), MC_TEXT("{}"));
+
+    if (has(input, len, "\"end\":\"decline\""))
+        return say(NO("enough", "enough for today"));
+    if (has(input, len, "\"end\":\"trap\""))
+        __builtin_trap();
+    if (has(input, len, "\"end\":\"spin\""))
+        return spin();
+    mc_put("{\"success\":true,\"data\":{\"made\":");
+    mc_put_answer(made);
+    mc_put(",\"event\":");
+    mc_put_answer(event);
+    mc_put(",\"seen\":");
+    mc_put_answer(
+        mc_host_data_query(MC_TEXT("{\"table\":\"judges_items\",\"where\":{\"name\":\"inner\"}}")));
+    mc_put(",\"other\":");
+    if (has(input, len, "\"end\":\"fetch\""))
+        mc_put_answer(
+            mc_host_http_fetch(MC_TEXT("https://example.org/"), MC_TEXT(""), MC_TEXT("")));
+    else
+        mc_put_answer(mc_host_data_mutate(MC_TEXT(
+            "{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"bad one\"}}")));
+    mc_put("}}");
+    return mc_finish();
+}
