@@ -16,7 +16,7 @@
  * newest MC_NOTIFICATIONS_KEPT of each person are kept.
  *
  * Table:    notifications.
- * Not here: sending them anywhere (ws, push): on_created tells who does.
+ * Not here: sending them anywhere (ws): on_created tells who does; other channels (notify.h).
  * Threads:  thread-safe once created.
  */
 

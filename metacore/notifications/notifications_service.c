@@ -41,8 +41,7 @@ static void check_text(mc_ctx *ctx, const char *field, mc_str text, int max)
         too_long(ctx, field, max);
 }
 
-/* A link is clicked on: into the application, or to a secure page; nothing that runs. */
-static void check_link(mc_ctx *ctx, const char *field, mc_str link)
+void mc__notification_check_link(mc_ctx *ctx, const char *field, mc_str link)
 {
     bool is_path = link.len > 0 && link.ptr[0] == '/' &&
                    !(link.len > 1 && (link.ptr[1] == '/' || link.ptr[1] == '\\'));
@@ -54,7 +53,7 @@ static void check_link(mc_ctx *ctx, const char *field, mc_str link)
                            "%s is no path and no https address", field);
 }
 
-static void check_type(mc_ctx *ctx, mc_str type)
+void mc__notification_check_type(mc_ctx *ctx, mc_str type)
 {
     static const mc_str types[] = {MC_STR_INIT("info"), MC_STR_INIT("success"),
                                    MC_STR_INIT("warning"), MC_STR_INIT("error")};
@@ -98,9 +97,9 @@ static mc_code check(mc_ctx *ctx, const mc_notification *in, mc_err *err)
     check_text(ctx, "title", in->title, MC_NOTIFICATIONS_TITLE_MAX);
     check_text(ctx, "message", in->message, MC_NOTIFICATIONS_MESSAGE_MAX);
     check_text(ctx, "icon", in->icon, MC_NOTIFICATIONS_TITLE_MAX);
-    check_link(ctx, "link", in->link);
-    check_link(ctx, "image", in->image);
-    check_type(ctx, in->type);
+    mc__notification_check_link(ctx, "link", in->link);
+    mc__notification_check_link(ctx, "image", in->image);
+    mc__notification_check_type(ctx, in->type);
     if (in->metadata.len > MC_NOTIFICATIONS_METADATA_MAX)
         too_long(ctx, "metadata", MC_NOTIFICATIONS_METADATA_MAX);
     rc = check_user(ctx, in->user_id, err);
@@ -167,12 +166,19 @@ static mc_code insert(mc_ctx *ctx, const mc_notification *in, mc_buf *row, mc_er
 
     metadata.kind = MC_DB_JSON;
     if (rc == MC_OK) {
-        mc_db_value args[] = {mc_db_uuid(id),          mc_db_uuid(ctx->who.org_id),
-                              mc_db_uuid(in->user_id), mc_db_uuid(ctx->who.user_id),
-                              mc_db_time(ctx->now),    mc_db_text(in->title),
-                              mc_db_text(in->message), mc_db_text(in->type),
-                              mc_db_text(in->link),    mc_db_text(in->icon),
-                              mc_db_text(in->image),   metadata};
+        mc_db_value args[] = {mc_db_uuid(id),
+                              mc_db_uuid(ctx->who.org_id),
+                              mc_db_uuid(in->user_id),
+                              mc_uuid_is_nil(ctx->who.user_id) ? mc_db_null()
+                                                               : mc_db_uuid(ctx->who.user_id),
+                              mc_db_time(ctx->now),
+                              mc_db_text(in->title),
+                              mc_db_text(in->message),
+                              mc_db_text(in->type),
+                              mc_db_text(in->link),
+                              mc_db_text(in->icon),
+                              mc_db_text(in->image),
+                              metadata};
 
         rc = mc_db_query(
             ctx->conn,

@@ -24,7 +24,7 @@ static piece piece_of(mc_str tag)
 {
     mc_str inner = mc_str_slice(tag, 2, tag.len - 2);
     piece p = {.kind = VALUE, .text = tag};
-    char first = inner.len ? inner.ptr[0] : 0;
+    char first = inner.len ? inner.ptr[0] : '\0';
 
     if (first == '#' || first == '^' || first == '/') {
         p.kind = first == '#' ? OPEN : first == '^' ? INVERTED : CLOSE;

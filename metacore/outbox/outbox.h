@@ -149,6 +149,11 @@ MC_API MC_MUST_USE mc_code mc_outbox_enqueue(mc_outbox *self, mc_ctx *ctx,
 MC_API MC_MUST_USE mc_code mc_outbox_extend(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job *job,
                                             mc_err *err);
 
+/** Of all organizations: jobs that wait or run, since when the one due longest is (0: none), and
+ *  dead ones. On ctx->conn. */
+MC_API MC_MUST_USE mc_code mc_outbox_depth(mc_outbox *self, mc_ctx *ctx, int64_t *out_open,
+                                           mc_time *out_due, int64_t *out_dead, mc_err *err);
+
 /* ---- schedules ---- */
 
 /** Makes or replaces ctx's organization's schedule of that name, in ctx->conn's transaction.

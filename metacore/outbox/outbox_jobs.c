@@ -380,3 +380,25 @@ mc_code mc__jobs_forget(mc_outbox *self, mc_ctx *ctx, mc_err *err)
 
     return rc == MC_OK ? forget(ctx, "dead", self->config.dead_retention_s, err) : rc;
 }
+
+mc_code mc_outbox_depth(mc_outbox *self, mc_ctx *ctx, int64_t *out_open, mc_time *out_due,
+                        int64_t *out_dead, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(
+        ctx->conn,
+        MC_STR("SELECT (SELECT count(*) FROM outbox_jobs WHERE due_at IS NOT NULL), (SELECT "
+               "min(due_at) FROM outbox_jobs WHERE due_at IS NOT NULL), (SELECT count(*) FROM "
+               "outbox_jobs WHERE status = 'dead' AND due_at IS NULL)"),
+        NULL, 0, &rows, err);
+
+    (void)self; /* the table is the database's */
+    if (rc != MC_OK)
+        return rc;
+    if (mc_db_rows_next(&rows)) {
+        *out_open = mc_db_col_int(&rows, 0);
+        *out_due = mc_db_col_is_null(&rows, 1) ? 0 : mc_db_col_time(&rows, 1);
+        *out_dead = mc_db_col_int(&rows, 2);
+    }
+    return mc_db_rows_finish(&rows, err);
+}
