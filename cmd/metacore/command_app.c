@@ -12,6 +12,7 @@
 
 #define ADDONS_MAX 64
 #define ORIGINS_MAX 64
+#define DAY_S INT64_C(86400)
 /* A command beside no server signs nothing: the app wants a secret all the same. */
 #define UNUSED_SECRET "no tokens are signed by this process"
 
@@ -80,6 +81,16 @@ mc_code command_app_config(const command *self, mc_log *log, mc_app_config *out,
         .webhook_retry_ms = (int64_t)settings_unsigned(settings, SETTING_WEBHOOK_RETRY_MS),
         .compiled_dir = settings_str(settings, SETTING_COMPILED_DIR),
         .compiled_keys = settings_str(settings, SETTING_COMPILED_PUBKEYS),
+        .smtp_url = settings_str(settings, SETTING_SMTP_URL),
+        .smtp_user = settings_str(settings, SETTING_SMTP_USER),
+        .smtp_password = settings_str(settings, SETTING_SMTP_PASSWORD),
+        .smtp_from = settings_str(settings, SETTING_SMTP_FROM),
+        .smtp_ca_file = settings_str(settings, SETTING_SMTP_CA_FILE),
+        .smtp_tls_off = mc_str_eq(settings_str(settings, SETTING_SMTP_TLS), MC_STR("off")),
+        .public_url = settings_str(settings, SETTING_PUBLIC_URL),
+        .notify_retry_ms = (int64_t)settings_unsigned(settings, SETTING_NOTIFY_RETRY_MS),
+        .notify_keep_s = (int64_t)settings_unsigned(settings, SETTING_NOTIFY_KEEP_DAYS) * DAY_S,
+        .inbox_keep_s = (int64_t)settings_unsigned(settings, SETTING_INBOX_KEEP_DAYS) * DAY_S,
         .master_key = settings_str(settings, SETTING_MASTER_KEY),
         .marketplace_keys = mc_str_printf(
             self->arena, "%.*s,%.*s", MC_FMT(settings_str(settings, SETTING_MARKETPLACE_PUBKEYS)),

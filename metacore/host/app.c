@@ -68,6 +68,8 @@ static mc_code copy_config(mc_app *app, const mc_app_config *config, mc_err *err
         return mc_fail(err, MC_NO_MEMORY, "app");
     own->vapid_private_key = MC_STR(""); /* mc_push's, which wipes it */
     own->vapid_public_key = own->vapid_subject = MC_STR("");
+    own->smtp_url = own->smtp_user = own->smtp_password = MC_STR(""); /* the channel's */
+    own->smtp_from = own->smtp_ca_file = own->public_url = MC_STR("");
     own->master_key = own->marketplace_keys = MC_STR(""); /* read once, by mc__app_load_keys */
     own->compiled_keys = MC_STR("");                      /* likewise */
     own->jwt_secret = MC_STR(""); /* kept in app->jwt_secret, which is wiped */
@@ -309,6 +311,8 @@ static mc_code build_services(mc_app *app, const mc_app_config *config, mc_err *
     if (rc == MC_OK)
         rc = mc__app_push_new(app, config, err);
     if (rc == MC_OK)
+        rc = mc__app_notify_new(app, config, err);
+    if (rc == MC_OK)
         rc = mc__app_build_ws(app, err);
     if (rc == MC_OK)
         rc = mc_http_router_new(&app->router, err);
@@ -362,6 +366,7 @@ void mc_app_free(mc_app *app)
         return;
     mc_app_stop(app, 0);
     mc__guests_stop(app->guests);
+    mc_notify_stop(app->notify);
     mc_outbox_stop(app->outbox);
     mc_eventlog_stop(app->eventlog);
     mc_server_free(app->operator_server); /* it reads all the others */
@@ -370,6 +375,7 @@ void mc_app_free(mc_app *app)
     mc_executor_free(app->executor);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
+    mc_notify_free(app->notify);
     mc_push_free(app->push);
     mc_webhooks_free(app->webhooks);
     mc_notifications_free(app->notifications);
@@ -541,7 +547,8 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
         mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
         mc_http_client_stop(app->backend_client); /* jobs and what outlived the stop wait for it */
-        mc_outbox_stop(app->outbox);              /* what is not done now is in the database */
+        mc_notify_stop(app->notify); /* a mail server that hangs keeps nobody */
+        mc_outbox_stop(app->outbox); /* what is not done now is in the database */
     }
     app->is_started = false;
     mc_push_stop(app->push);
@@ -611,6 +618,11 @@ mc_outbox *mc_app_outbox(mc_app *app)
 mc_eventlog *mc_app_eventlog(mc_app *app)
 {
     return app->eventlog;
+}
+
+mc_notify *mc_app_notify(mc_app *app)
+{
+    return app->notify;
 }
 
 mc_log *mc_app_log(mc_app *app)

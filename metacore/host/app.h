@@ -31,6 +31,7 @@
 #include "metacore/log/log.h"
 #include "metacore/metrics/metrics.h"
 #include "metacore/modelbase/modelbase.h"
+#include "metacore/notifications/notify.h"
 #include "metacore/outbox/outbox.h"
 #include "metacore/permission/permission.h"
 #include "metacore/runtime/wasm/wasm_runtime.h"
@@ -112,6 +113,16 @@ typedef struct mc_app_config {
     mc_str compiled_dir;  /* of what wasm_artefact.h made elsewhere; empty: <data_dir>/compiled */
     mc_str compiled_keys; /* whose signatures such files must carry, as mc_signing_keys_parse;
                              empty: none are used */
+    mc_str smtp_url; /* as mc_smtp_client_config, as all smtp_…; empty: nobody is told by mail */
+    mc_str smtp_user;
+    mc_str smtp_password;
+    mc_str smtp_from; /* "Name <address>"; required with smtp_url */
+    mc_str smtp_ca_file;
+    bool smtp_tls_off;       /* MC_SMTP_TLS_OFF */
+    mc_str public_url;       /* where people reach this server: before paths in mails */
+    int64_t notify_retry_ms; /* as mc_notify_config.retry_base_ms */
+    int64_t notify_keep_s;   /* as mc_notify_config.retention_s */
+    int64_t inbox_keep_s;    /* as mc_notify_config.inbox_retention_s */
 } mc_app_config;
 #define MC_APP_CONFIG .struct_size = sizeof(mc_app_config)
 
@@ -151,6 +162,8 @@ MC_API mc_host *mc_app_host(mc_app *app);
 /** Consumers and kinds are added to it between new and start. */
 MC_API mc_outbox *mc_app_outbox(mc_app *app);
 MC_API mc_eventlog *mc_app_eventlog(mc_app *app);
+/** Channels and templates of the host's own are added to it between new and start. */
+MC_API mc_notify *mc_app_notify(mc_app *app);
 MC_API mc_ws *mc_app_ws(mc_app *app);
 MC_API mc_log *mc_app_log(mc_app *app);
 /** What /metrics shows; families of the host's own are added before start. */

@@ -15,6 +15,7 @@
 #include "metacore/metadata/metadata.h"
 #include "metacore/navigation/navigation.h"
 #include "metacore/notifications/notifications.h"
+#include "metacore/notifications/notify.h"
 #include "metacore/obs/span_exporter.h"
 #include "metacore/options/options.h"
 #include "metacore/outbox/outbox.h"
@@ -30,7 +31,7 @@
 /* What the host counts itself. */
 typedef struct mc__app_numbers {
     mc_metrics *registry;
-    mc_metric *requests, *durations;
+    mc_metric *requests, *durations, *notifications;
     mc_series *group_jobs, *group_run, *group_commit, *jobs_failed, *commits_failed;
 } mc__app_numbers;
 
@@ -65,6 +66,7 @@ struct mc_app {
     mc_storage storage;
     mc_files *files;
     mc_notifications *notifications;
+    mc_notify *notify;
     mc_webhooks *webhooks;
     mc_push *push;
     mc_ws *ws;
@@ -152,6 +154,12 @@ mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err)
 
 /* app_notifications.c */
 mc_code mc__app_notifications_new(mc_app *app, mc_err *err);
+/* After push: the queue with its channels. */
+mc_code mc__app_notify_new(mc_app *app, const mc_app_config *config, mc_err *err);
+/* What an addon says of its notifications, kept for ctx's organization; without a manifest (NULL):
+ * forgotten. */
+mc_code mc__app_notify_addon(mc_app *app, mc_ctx *ctx, mc_str addon_key, const mc_json *manifest,
+                             mc_err *err);
 
 /* app_events.c: what is written, logged with it */
 mc_code mc__app_eventlog_new(mc_app *app, mc_err *err);

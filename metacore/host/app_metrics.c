@@ -22,6 +22,13 @@ static mc_code add_http(mc__app_numbers *n, mc_err *err)
                                         .labels = {"method", "path", "status"}, .series_max = 2000},
                        &n->requests, err);
 
+    if (rc == MC_OK)
+        rc = mc_metrics_add(
+            n->registry,
+            &(mc_metric_def){MC_METRIC_DEF, .name = "notification_deliveries_total",
+                             .help = "Attempts of notifications by channel and outcome.",
+                             .kind = MC_METRIC_COUNTER, .labels = {"channel", "status"}},
+            &n->notifications, err);
     if (rc != MC_OK)
         return rc;
     return mc_metrics_add(
@@ -238,6 +245,58 @@ static void collect_deliveries(mc_metrics_sink *sink, void *user)
     outcomes(sink, "push_sends_total", "Messages to push services.", sent, unsent);
 }
 
+/* ---- what waits in the database ---- */
+
+typedef struct waiting {
+    mc_app *app;
+    int64_t notifications, jobs, dead;
+    mc_time oldest_notification, oldest_job, now;
+} waiting;
+
+static mc_code count_waiting(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    waiting *w = user;
+    mc_code rc =
+        mc_notify_depth(w->app->notify, ctx, &w->notifications, &w->oldest_notification, err);
+
+    (void)conn; /* in ctx */
+    if (rc == MC_OK)
+        rc = mc_outbox_depth(w->app->outbox, ctx, &w->jobs, &w->oldest_job, &w->dead, err);
+    return rc;
+}
+
+static void write_age(mc_metrics_sink *sink, const char *name, const char *help, mc_time since,
+                      mc_time now)
+{
+    mc_metrics_family(sink, name, MC_METRIC_GAUGE, US, help);
+    mc_metrics_sample(sink, NULL, MC_STR(""), since > 0 && since < now ? now - since : 0);
+}
+
+static void collect_waiting(mc_metrics_sink *sink, void *user)
+{
+    waiting w = {.app = user};
+    mc_ctx ctx;
+    mc_err err;
+
+    if (!w.app->notify || mc__app_ctx_init(w.app, &ctx, &err) != MC_OK)
+        return;
+    w.now = ctx.now;
+    if (mc_db_read(w.app->db, &ctx, count_waiting, &w, &err) == MC_OK) {
+        gauge(sink, "metacore_notifications_open", "Notifications that are not delivered yet.",
+              (uint64_t)w.notifications);
+        write_age(sink, "metacore_notifications_oldest_seconds",
+                  "Age of the oldest of them; 0: there is none.", w.oldest_notification, w.now);
+        mc_metrics_family(sink, "metacore_outbox_jobs", MC_METRIC_GAUGE, 1,
+                          "Jobs that wait or run, and those that failed for good.");
+        mc_metrics_sample(sink, "status", MC_STR("open"), w.jobs);
+        mc_metrics_sample(sink, "status", MC_STR("dead"), w.dead);
+        write_age(sink, "metacore_outbox_late_seconds",
+                  "How long the job that is due longest has been; 0: none is.", w.oldest_job,
+                  w.now);
+    }
+    mc__app_ctx_deinit(&ctx);
+}
+
 static void collect_build(mc_metrics_sink *sink, void *user)
 {
     (void)user;
@@ -247,9 +306,9 @@ static void collect_build(mc_metrics_sink *sink, void *user)
 
 mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
 {
-    static const mc_metrics_fn collectors[] = {
-        collect_database, collect_pools,      collect_server, collect_ws,
-        collect_spans,    collect_deliveries, collect_build,  mc_metrics_process};
+    static const mc_metrics_fn collectors[] = {collect_database, collect_pools, collect_server,
+                                               collect_ws,       collect_spans, collect_deliveries,
+                                               collect_waiting,  collect_build, mc_metrics_process};
     mc__app_numbers *n = &app->numbers;
     mc_code rc = mc_metrics_new(&n->registry, err);
 

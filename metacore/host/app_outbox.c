@@ -2,7 +2,7 @@
 /* The kernel's own jobs: events at a time that is chosen, and the end of old ones. */
 #include "metacore/host/hooks_internal.h"
 
-#define WORKERS 4 /* addons' servers may keep some waiting */
+#define WORKERS 8 /* addons' servers and mail servers may keep some waiting */
 #define EVENTS_KEPT_DAYS 90
 #define PRUNE_ORGS 200   /* in one transaction */
 #define PRUNE_EVENTS 500 /* of each of them */
@@ -156,9 +156,14 @@ static mc_code schedule(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     mc_app *app = user;
 
+    mc_code rc = mc_outbox_schedule(app->outbox, ctx, MC_STR("kernel.prune"), MC_STR("@hourly"),
+                                    MC_STR("kernel.prune"), MC_STR(""), NULL, err);
+
     (void)conn;
-    return mc_outbox_schedule(app->outbox, ctx, MC_STR("kernel.prune"), MC_STR("@hourly"),
-                              MC_STR("kernel.prune"), MC_STR(""), NULL, err);
+    if (rc == MC_OK)
+        rc = mc_outbox_schedule(app->outbox, ctx, MC_STR("notifications.prune"), MC_STR("@hourly"),
+                                MC_STR("notifications.prune"), MC_STR(""), NULL, err);
+    return rc;
 }
 
 mc_code mc__app_outbox_start(mc_app *app, mc_err *err)

@@ -68,6 +68,9 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     routes = mc_notifications_routes(app->notifications, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);
+    routes = mc_notify_routes(app->notify, &count);
+    if (rc == MC_OK)
+        rc = mount(app, "/api", routes, count, err);
     routes = mc_outbox_routes(app->outbox, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);

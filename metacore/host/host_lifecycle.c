@@ -15,11 +15,37 @@ static mc_code tell(const mc_app *app, mc_ctx *ctx, const mc_addon_change *chang
     return mc_lifecycle_tell(app->lifecycle, ctx, event, change->addon_key, change->org_id, err);
 }
 
+/* The words that come with it, for the organization it happens in. */
+static mc_code keep_words(mc_app *app, mc_ctx *ctx, const mc_addon_change *change, mc_err *err)
+{
+    mc_uuid org_id = ctx->who.org_id;
+    mc_str text, digest;
+    const mc_json *manifest = NULL;
+    mc_code rc = MC_OK;
+
+    if (change->event == MC_ADDON_ENABLED || change->event == MC_ADDON_DISABLED)
+        return MC_OK;
+    if (change->event != MC_ADDON_UNINSTALLED) {
+        rc = mc_installer_load_manifest(mc_host_installer(app->host), ctx, change->addon_key, &text,
+                                        &digest, err);
+        if (rc == MC_OK)
+            rc = mc_json_parse(ctx->arena, text, &(mc_json_options){.last_duplicate_wins = true},
+                               &manifest, err);
+    }
+    ctx->who.org_id = change->org_id;
+    if (rc == MC_OK)
+        rc = mc__app_notify_addon(app, ctx, change->addon_key, manifest, err);
+    ctx->who.org_id = org_id;
+    return rc;
+}
+
 mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err)
 {
-    const mc_app *app = user;
-    mc_code rc;
+    mc_app *app = user;
+    mc_code rc = keep_words(app, ctx, change, err);
 
+    if (rc != MC_OK)
+        return rc;
     switch (change->event) {
     case MC_ADDON_INSTALLED:
         rc = tell(app, ctx, change, MC_ON_INSTALL, err);
