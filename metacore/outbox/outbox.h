@@ -10,7 +10,8 @@
  * each time. One that fails gets the same events again after a pause that doubles; neither other
  * consumers nor other organizations wait for it.
  *
- * Jobs are enqueued in the caller's transaction. Whoever takes one has it for the time of its
+ * Jobs are enqueued in the caller's transaction. Organizations take turns, for each kind of job,
+ * and within one the job that is due longest is next. Whoever takes one has it for the time of its
  * lease; each taking has a higher fence, and only the holder of the latest can end the job. A job
  * that fails is tried again after a pause that doubles, with jitter, until its attempts are used
  * up: then it is dead, and waits for somebody to retry or purge it. Schedules make jobs by cron

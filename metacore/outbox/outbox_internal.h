@@ -39,6 +39,8 @@ struct mc_outbox {
     uint64_t job_signals;                  /* guarded by mu: grows with each enqueue */
     bool is_stopping;                      /* guarded by mu */
     unsigned running[MC_OUTBOX_KINDS_MAX]; /* guarded by mu: jobs of each kind, here */
+    mc_uuid last_org[MC_OUTBOX_KINDS_MAX]; /* guarded by mu: that a job was taken of */
+    size_t first_kind;                     /* guarded by mu: that is asked first next time */
 };
 
 bool mc__outbox_is_name(mc_str name);
@@ -56,8 +58,8 @@ void mc__outbox_on_event(void *user, mc_uuid org_id);
 void *mc__worker_main(void *user);
 
 /* outbox_jobs.c; each in ctx->conn's transaction */
-/* Takes the job that is due longest, of a kind that is not at its limit here, and counts it as
- * running (mc__job_released); false: none is. */
+/* Takes the job that is due longest, of the organization whose turn it is and of a kind that is not
+ * at its limit here, and counts it as running (mc__job_released); false: none is. */
 mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *out_found,
                       mc_err *err);
 /* CONFLICT: the job is another's by now. */

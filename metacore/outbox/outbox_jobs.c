@@ -5,6 +5,7 @@
 #include "metacore/base/json.h"
 
 #define FORGET_MAX 1000 /* rows at a time */
+#define TURNS_MAX 512   /* organizations that are looked at for one job */
 
 /* ---- coming ---- */
 
@@ -118,16 +119,20 @@ mc_code mc_outbox_enqueue(mc_outbox *self, mc_ctx *ctx, const mc_outbox_job_inpu
 
 /* ---- being taken ---- */
 
-/* The kinds that may be taken now, as a set: of those that are known here, not at their limit. */
+/* The kinds that may be taken now: of those that are known here, not at their limit; each time
+ * another one first. */
 static size_t list_free(mc_outbox *self, size_t out[MC_OUTBOX_KINDS_MAX])
 {
     size_t count = 0;
 
     mc_mutex_lock(&self->mu);
-    for (size_t i = 0; i < self->kind_count; i++) {
+    for (size_t n = 0; n < self->kind_count; n++) {
+        size_t i = (self->first_kind + n) % self->kind_count;
+
         if (!self->kinds[i].at_once || self->running[i] < self->kinds[i].at_once)
             out[count++] = i;
     }
+    self->first_kind++;
     mc_mutex_unlock(&self->mu);
     return count;
 }
@@ -147,35 +152,92 @@ void mc__job_released(mc_outbox *self, mc_str kind)
     count_running(self, kind, false);
 }
 
-/* The one that is due longest, of one of the kinds; its lease is its kind's. */
-static mc_code write_claim(mc_outbox *self, mc_ctx *ctx, const size_t *kinds, size_t kind_count,
-                           mc_buf *sql, mc_db_value *args, mc_err *err)
+/* The next organization, after *org or (is_from) from it on, that has an open job of kind. */
+static mc_code next_org(mc_ctx *ctx, mc_str kind, bool is_from, mc_uuid *org, bool *out_found,
+                        mc_err *err)
 {
-    size_t count = 0;
+    mc_db_value args[] = {mc_db_text(kind), mc_db_uuid(*org)};
+    mc_str after = MC_STR("SELECT organization_id FROM outbox_jobs WHERE kind = $1 AND due_at IS "
+                          "NOT NULL AND organization_id > $2 ORDER BY organization_id LIMIT 1");
+    mc_str from = MC_STR("SELECT organization_id FROM outbox_jobs WHERE kind = $1 AND due_at IS "
+                         "NOT NULL AND organization_id >= $2 ORDER BY organization_id LIMIT 1");
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn, is_from ? from : after, args, MC_LEN(args), &rows, err);
 
-    args[count++] = mc_db_time(ctx->now);
-    mc_buf_lit(sql, "UPDATE outbox_jobs SET status = 'running', fence = fence + 1, attempts = "
-                    "attempts + 1, updated_at = $1, due_at = CASE kind");
-    for (size_t i = 0; i < kind_count; i++) {
-        const mc_outbox_kind *kind = &self->kinds[kinds[i]];
-
-        args[count++] = mc_db_text(kind->name);
-        args[count++] = mc_db_time(ctx->now + kind->lease_ms * 1000);
-        mc_buf_printf(sql, " WHEN $%zu THEN $%zu", count - 1, count);
-        if (self->dialect == MC_DB_POSTGRES)
-            mc_buf_lit(sql, "::timestamptz");
+    *out_found = false;
+    if (rc != MC_OK)
+        return rc;
+    while (mc_db_rows_next(&rows)) {
+        *org = mc_db_col_uuid(&rows, 0);
+        *out_found = true;
     }
-    mc_buf_lit(sql,
-               " ELSE due_at END WHERE id = (SELECT id FROM outbox_jobs WHERE due_at <= $1 AND "
-               "kind IN (");
-    for (size_t i = 0; i < kind_count; i++)
-        mc_buf_printf(sql, "%s$%zu", i ? ", " : "", 2 + 2 * i);
-    mc_buf_lit(sql, ") ORDER BY due_at LIMIT 1");
-    if (self->dialect == MC_DB_POSTGRES)
-        mc_buf_lit(sql, " FOR UPDATE SKIP LOCKED");
-    mc_buf_lit(sql, ") RETURNING id, organization_id, created_by_id, kind, payload, attempts, "
-                    "max_attempts, fence");
-    return mc_buf_check(sql, "outbox: claim", err);
+    return mc_db_rows_finish(&rows, err);
+}
+
+/* Of that organization the one that is due longest. */
+static mc_code find_due(const mc_outbox *self, mc_ctx *ctx, mc_str kind, mc_uuid org,
+                        mc_uuid *out_id, bool *out_found, mc_err *err)
+{
+    mc_db_value args[] = {mc_db_text(kind), mc_db_uuid(org), mc_db_time(ctx->now)};
+    mc_str sqlite = MC_STR("SELECT id FROM outbox_jobs WHERE kind = $1 AND organization_id = $2 "
+                           "AND due_at <= $3 ORDER BY due_at LIMIT 1");
+    mc_str postgres = MC_STR("SELECT id FROM outbox_jobs WHERE kind = $1 AND organization_id = $2 "
+                             "AND due_at <= $3 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED");
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn, self->dialect == MC_DB_POSTGRES ? postgres : sqlite, args,
+                             MC_LEN(args), &rows, err);
+
+    if (rc != MC_OK)
+        return rc;
+    while (mc_db_rows_next(&rows)) {
+        *out_id = mc_db_col_uuid(&rows, 0);
+        *out_found = true;
+    }
+    return mc_db_rows_finish(&rows, err);
+}
+
+/* Organizations take turns, so that one which has ten thousand jobs keeps nobody waiting; the last
+ * one that had its turn is remembered for each kind. */
+static mc_code find_in_turn(mc_outbox *self, mc_ctx *ctx, size_t kind, mc_uuid *out_id,
+                            bool *out_found, mc_err *err)
+{
+    mc_str name = self->kinds[kind].name;
+    bool is_there = true, is_from = false;
+    int rounds = 0;
+    mc_uuid org;
+    mc_code rc = MC_OK;
+
+    mc_mutex_lock(&self->mu);
+    org = self->last_org[kind];
+    mc_mutex_unlock(&self->mu);
+    for (int tries = 0; rc == MC_OK && !*out_found && tries < TURNS_MAX; tries++) {
+        rc = next_org(ctx, name, is_from, &org, &is_there, err);
+        is_from = !is_there;
+        if (rc == MC_OK && is_there)
+            rc = find_due(self, ctx, name, org, out_id, out_found, err);
+        else if (rounds++ == 1)
+            break; /* from the first to the last, and none is due */
+        else
+            org = (mc_uuid){{0}}; /* which is the system's own */
+    }
+    mc_mutex_lock(&self->mu);
+    self->last_org[kind] = org;
+    mc_mutex_unlock(&self->mu);
+    return rc;
+}
+
+static mc_code take(mc_outbox *self, mc_ctx *ctx, size_t kind, mc_uuid id, mc_db_rows *rows,
+                    mc_err *err)
+{
+    mc_db_value args[] = {mc_db_uuid(id), mc_db_time(ctx->now),
+                          mc_db_time(ctx->now + self->kinds[kind].lease_ms * 1000)};
+
+    return mc_db_query(ctx->conn,
+                       MC_STR("UPDATE outbox_jobs SET status = 'running', fence = fence + 1, "
+                              "attempts = attempts + 1, updated_at = $2, due_at = $3 WHERE id = $1 "
+                              "RETURNING id, organization_id, created_by_id, kind, payload, "
+                              "attempts, max_attempts, fence"),
+                       args, MC_LEN(args), rows, err);
 }
 
 typedef struct claimed {
@@ -230,21 +292,21 @@ static mc_code kill(mc_ctx *ctx, const mc_outbox_job *job, mc_str why, mc_err *e
 mc_code mc__job_claim(mc_outbox *self, mc_ctx *ctx, mc_outbox_job *out, bool *out_found,
                       mc_err *err)
 {
-    mc_db_value args[1 + 2 * MC_OUTBOX_KINDS_MAX];
-    size_t kinds[MC_OUTBOX_KINDS_MAX], count = list_free(self, kinds);
+    size_t kinds[MC_OUTBOX_KINDS_MAX], count = list_free(self, kinds), at = 0;
     claimed c = {.is_found = false};
+    bool is_due = false;
     mc_db_rows rows;
-    mc_buf sql;
-    mc_code rc, over;
+    mc_uuid id;
+    mc_code rc = MC_OK, over;
 
     *out_found = false;
-    if (count == 0)
-        return MC_OK;
-    mc_buf_init_arena(&sql, ctx->arena, 0);
-    rc = write_claim(self, ctx, kinds, count, &sql, args, err);
-    if (rc == MC_OK)
-        rc = mc_db_query(ctx->conn, mc_buf_get(&sql), args, 1 + 2 * count, &rows, err);
-    if (rc != MC_OK)
+    for (size_t i = 0; i < count && rc == MC_OK && !is_due; i++) {
+        at = kinds[i];
+        rc = find_in_turn(self, ctx, at, &id, &is_due, err);
+    }
+    if (rc == MC_OK && is_due)
+        rc = take(self, ctx, at, id, &rows, err);
+    if (rc != MC_OK || !is_due)
         return rc;
     if (mc_db_rows_next(&rows))
         rc = read_claimed(ctx, &rows, &c, err);

@@ -62,19 +62,41 @@ static mc_code run_busy(void *user, mc_ctx *ctx, const mc_outbox_job *job, mc_er
     return mc_fail(err, MC_UNAVAILABLE, "in a quarter of an hour");
 }
 
+static char order[16];
+static atomic_int order_count;
+
+static mc_code run_in_turn(void *user, mc_ctx *ctx, const mc_outbox_job *job, mc_err *err)
+{
+    int at = atomic_load(&order_count);
+
+    (void)user;
+    (void)ctx;
+    (void)err;
+    while (atomic_load(&is_held))
+        (void)usleep(TURN_US);                      /* likewise */
+    order[at] = (char)('@' + job->org_id.bytes[0]); /* one at a time */
+    atomic_store(&order_count, at + 1);
+    return MC_OK;
+}
+
 static mc_code enqueue_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     (void)conn;
     return mc_outbox_enqueue(outbox, ctx, &(mc_outbox_job_input){.kind = mc_z(user)}, NULL, err);
 }
 
-static void enqueue(char *kind)
+static void enqueue_for(unsigned char org, char *kind)
 {
     mc_ctx ctx = {.arena = arena, .now = mc_clock_now((mc_clock){NULL, NULL})};
     mc_err err;
 
-    ctx.who.org_id = (mc_uuid){{1}};
+    ctx.who.org_id = (mc_uuid){{org}};
     MC_EXPECT_OK(mc_db_write(db, &ctx, enqueue_in, kind, &err), &err);
+}
+
+static void enqueue(char *kind)
+{
+    enqueue_for(1, kind);
 }
 
 static bool await(atomic_int *number, int at_least)
@@ -107,6 +129,7 @@ static bool setup(mc_ctx *ctx, mc_eventlog **events)
         {.name = MC_STR_INIT("slow"), .run = run_slow, .at_once = 2},
         {.name = MC_STR_INIT("quick"), .run = run_quick},
         {.name = MC_STR_INIT("busy"), .run = run_busy},
+        {.name = MC_STR_INIT("turns"), .run = run_in_turn, .at_once = 1},
     };
     mc_db_config config = {MC_DB_CONFIG};
     mc_err err;
@@ -130,6 +153,16 @@ static bool setup(mc_ctx *ctx, mc_eventlog **events)
         rc = mc_outbox_start(outbox, &err);
     MC_EXPECT_OK(rc, &err);
     return rc == MC_OK;
+}
+
+static void close_all(mc_eventlog *events)
+{
+    mc_outbox_stop(outbox);
+    mc_eventlog_stop(events);
+    mc_outbox_free(outbox);
+    mc_eventlog_free(events);
+    mc_db_close(db);
+    mc_arena_free(arena);
 }
 
 static void enqueue_many(char *kind, int times)
@@ -169,10 +202,25 @@ MC_TEST("a slow kind holds only the workers it may, and a failure comes no soone
     MC_EXPECT(await(&slow_done, 6));
     MC_EXPECT_EQ(atomic_load(&slow_most), 2);
     await_pause(&ctx, &pause_s);
-    mc_outbox_stop(outbox);
-    mc_eventlog_stop(events);
-    mc_outbox_free(outbox);
-    mc_eventlog_free(events);
-    mc_db_close(db);
-    mc_arena_free(arena);
+    close_all(events);
+}
+
+MC_TEST("organizations take turns, however many jobs one of them has")
+{
+    static char turns[] = "turns";
+    mc_ctx ctx = {.arena = mc_arena_new(0), .now = mc_clock_now((mc_clock){NULL, NULL})};
+    mc_eventlog *events = NULL;
+
+    arena = ctx.arena;
+    atomic_store(&is_held, true);
+    MC_REQUIRE(setup(&ctx, &events));
+    for (int i = 0; i < 5; i++)
+        enqueue_for(1, turns);
+    enqueue_for(2, turns);
+    enqueue_for(2, turns);
+    enqueue_for(3, turns);
+    atomic_store(&is_held, false);
+    MC_EXPECT(await(&order_count, 8));
+    MC_EXPECT_Z(mc_z(order), "ABCABAAA");
+    close_all(events);
 }
