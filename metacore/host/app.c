@@ -547,8 +547,8 @@ void mc_app_stop(mc_app *app, int64_t timeout_ms)
         mc_eventlog_stop(app->eventlog); /* its streams would stay open for ever */
         mc_server_stop(app->server, timeout_ms > 0 ? timeout_ms : STOP_TIMEOUT_MS);
         mc_http_client_stop(app->backend_client); /* jobs and what outlived the stop wait for it */
-        mc_notify_stop(app->notify); /* a mail server that hangs keeps nobody */
-        mc_outbox_stop(app->outbox); /* what is not done now is in the database */
+        mc_notify_stop(app->notify);              /* a mail server that hangs keeps nobody */
+        mc_outbox_stop(app->outbox);              /* what is not done now is in the database */
     }
     app->is_started = false;
     mc_push_stop(app->push);
