@@ -62,6 +62,51 @@ static void put_bytes(mc__wasm_emit *e, const mc__wasm_op *op, const uint8_t *by
         mc__wasm_put(e, ", %u", (uint32_t)bytes[i]);
 }
 
+/* ---- shuffles: those of wider lanes, and those that are no single step ---- */
+
+static bool has_lanes(const uint8_t *bytes, unsigned size)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if (bytes[i] % size != i % size || bytes[i] / size != bytes[i - i % size] / size)
+            return false;
+    }
+    return true;
+}
+
+/* Every step-th byte. */
+static bool is_series(const uint8_t *bytes, unsigned start, unsigned step)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if (bytes[i] != start + i * step)
+            return false;
+    }
+    return true;
+}
+
+/* The bytes of two halves in turns. */
+static bool is_zip(const uint8_t *bytes)
+{
+    for (unsigned i = 2; i < 16; i++) {
+        if (bytes[i] != bytes[i - 2] + 1)
+            return false;
+    }
+    return bytes[0] % 16 == bytes[1] % 16 && bytes[0] % 8 == 0;
+}
+
+static const char *shuffle_name(const uint8_t *bytes)
+{
+    if (has_lanes(bytes, 8))
+        return "shuffle64";
+    if (has_lanes(bytes, 4))
+        return "shuffle32";
+    if (has_lanes(bytes, 2))
+        return "shuffle16";
+    return is_zip(bytes) || is_series(bytes, 0, 2) || is_series(bytes, 1, 2) ||
+                   is_series(bytes, bytes[0], 0)
+               ? "i8x16_shuffle"
+               : "shuffle_any";
+}
+
 void mc__wasm_emit_vector(mc__wasm_emit *e, const mc__wasm_op *op,
                           const mc__wasm_vector_immediates *immediates, uint32_t height)
 {
@@ -73,7 +118,7 @@ void mc__wasm_emit_vector(mc__wasm_emit *e, const mc__wasm_op *op,
         mc__wasm_put(e, "V_SET(%S, ", result, height);
     else if (op->result)
         mc__wasm_put(e, "%S = ", result, height);
-    put_name(e, op->name);
+    put_name(e, *op->params && immediates->bytes ? shuffle_name(immediates->bytes) : op->name);
     mc__wasm_put(e, gives_vector ? ", " : "(");
     put_operands(e, op, immediates, height);
     if (immediates->bytes)

@@ -84,7 +84,15 @@ static const struct {
     {"a shuffle says its lanes one by one",
      "(func (param v128) (drop (i8x16.shuffle 31 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14"
      " (local.get 0) (local.get 0))))",
-     "x_i8x16_shuffle, V(sv0), V(sv1), 31, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);"},
+     "x_shuffle_any, V(sv0), V(sv1), 31, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);"},
+    {"a shuffle of whole lanes says how wide they are",
+     "(func (param v128) (drop (i8x16.shuffle 20 21 22 23 0 1 2 3 4 5 6 7 28 29 30 31"
+     " (local.get 0) (local.get 0))))",
+     "x_shuffle32, V(sv0), V(sv1), 20, 21,"},
+    {"a shuffle that is one step anywhere is left to the compiler",
+     "(func (param v128) (drop (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31"
+     " (local.get 0) (local.get 0))))",
+     "x_i8x16_shuffle, V(sv0), V(sv1), 8, 24,"},
     {"a vector is no value that a call takes or gives as it is",
      "(func (param v128 i32) (result v128) (call 0 (local.get 0) (local.get 1)))",
      "V_CALL(sv0, w0(I, V(sv0), si1));\nV_RETURN(sv0);"},

@@ -218,7 +218,7 @@ typedef char c8v __attribute__((vector_size(16)));
 typedef long long q64v __attribute__((vector_size(16)));
 #endif
 
-/* ---- constants, whole vectors, bytes from anywhere ---- */
+/* ---- constants, whole vectors ---- */
 
 #ifdef __TINYC__
 X void x_v128_const(v128 *r, u64 low, u64 high)
@@ -246,6 +246,13 @@ X u32 x_v128_any_true(v128_in a_)
     return (a->u64[0] | a->u64[1]) != 0;
 }
 
+/* ---- bytes from anywhere ---- */
+
+/*
+ * x_i8x16_shuffle takes sixteen numbers of bytes; of x_shuffle16, 32 and 64 they are those of whole
+ * lanes of that many bits, and of x_shuffle_any such that no few instructions of the first
+ * processors do it: there, a later instruction does where there is one, which is asked at run time.
+ */
 #ifdef __TINYC__
 /* Lanes of the result, eight of the sixteen numbers in each half. */
 X void x_shuffle(v128 *r_, v128_in a_, v128_in b_, u64 low, u64 high)
@@ -267,8 +274,46 @@ X void x_shuffle(v128 *r_, v128_in a_, v128_in b_, u64 low, u64 high)
      (u64)(f) << 40 | (u64)(g) << 48 | (u64)(h) << 56)
 #define x_i8x16_shuffle(r, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s)                   \
     x_shuffle(r, a, b, X_PACK(c, d, e, f, g, h, i, j), X_PACK(k, l, m, n, o, p, q, s))
+#define x_shuffle_any x_i8x16_shuffle
+#define x_shuffle16 x_i8x16_shuffle
+#define x_shuffle32 x_i8x16_shuffle
+#define x_shuffle64 x_i8x16_shuffle
 #else
-#define x_i8x16_shuffle(a, b, ...) ((v128)__builtin_shufflevector((u8v)(a), (u8v)(b), __VA_ARGS__))
+#define X_SHUFFLE(T, a, b, ...) ((v128)__builtin_shufflevector((T##v)(a), (T##v)(b), __VA_ARGS__))
+#define x_i8x16_shuffle(a, b, ...) X_SHUFFLE(u8, a, b, __VA_ARGS__)
+#define x_shuffle16(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s)                          \
+    X_SHUFFLE(u16, a, b, (c) / 2, (e) / 2, (g) / 2, (i) / 2, (k) / 2, (m) / 2, (o) / 2, (q) / 2)
+#define x_shuffle32(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s)                          \
+    X_SHUFFLE(u32, a, b, (c) / 4, (g) / 4, (k) / 4, (o) / 4)
+#define x_shuffle64(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s)                          \
+    X_SHUFFLE(u64, a, b, (c) / 8, (k) / 8)
+#ifndef X_SSE2
+#define x_shuffle_any x_i8x16_shuffle
+#endif
+#endif
+
+#ifdef X_SSE2
+/* Zero where the number's highest bit is set; else of the numbers' lowest four bits. */
+static __attribute__((unused, noinline, target("ssse3"))) v128 x_pick_bytes(v128 a, v128 from)
+{
+    return (v128)__builtin_ia32_pshufb128((c8v)a, (c8v)from);
+}
+#define X_HAS_PICK __builtin_cpu_supports("ssse3")
+
+X v128 x_shuffle_bytes(v128 a_, v128 b_, u8v from)
+{
+    X_IN(a);
+    X_IN(b);
+    lanes r;
+
+    if (X_HAS_PICK)
+        return x_pick_bytes(a_, (v128)(from | (u8v)(from > 15))) |
+               x_pick_bytes(b_, (v128)((from ^ 16) | (u8v)(from < 16)));
+    for (int i = 0; i < 16; i++)
+        r.u8[i] = from[i] < 16 ? a->u8[from[i]] : b->u8[from[i] - 16];
+    X_GIVE(r);
+}
+#define x_shuffle_any(a, b, ...) x_shuffle_bytes(a, b, (u8v){__VA_ARGS__})
 #endif
 
 X_VECTOR(i8x16_swizzle, v128_in a_, v128_in b_)
@@ -277,10 +322,12 @@ X_VECTOR(i8x16_swizzle, v128_in a_, v128_in b_)
     X_IN(b);
     lanes r;
 
-    X_FOR(16)
-    {
+#ifdef X_SSE2
+    if (X_HAS_PICK)
+        return x_pick_bytes(a_, (v128)__builtin_ia32_paddusb128((c8v)b_, (c8v)((u8v){0} + 0x70)));
+#endif
+    for (int i = 0; i < 16; i++)
         r.u8[i] = b->u8[i] < 16 ? a->u8[b->u8[i] & 15] : 0;
-    }
     X_GIVE(r);
 }
 
