@@ -6,55 +6,60 @@
 
 #include "wasm_guest_integers_internal.h"
 
-/* A load that traps is not dead, and a store that traps has written nothing. */
+/*
+ * A load that traps is not dead: what it gives goes through an empty assembly. That is also where
+ * its type is forgotten, or the compiler would load it anew for each type that it is taken as.
+ */
 #ifdef __TINYC__
-#define X_READ(T)                                                                                  \
-    X T x_read_##T(const u8 *at)                                                                   \
-    {                                                                                              \
-        return *(const T *)at;                                                                     \
-    }
-#else
-#define X_READ(T)                                                                                  \
-    X T x_read_##T(const u8 *at)                                                                   \
-    {                                                                                              \
-        T x;                                                                                       \
-        __builtin_memcpy(&x, at, sizeof(x));                                                       \
-        __asm__ volatile("" ::"r"(x));                                                             \
-        return x;                                                                                  \
-    }
-#endif
-X_READ(u8)
-X_READ(u16)
-X_READ(u32)
-X_READ(u64)
-
-#ifdef __TINYC__
-X_VECTOR(v128_load, const u8 *at)
-{
-    r_->lanes[0] = x_read_u64(at);
-    r_->lanes[1] = x_read_u64(at + 8);
-}
-/* The upper half first: where it fits, the lower one does, too. */
-X void x_v128_store(u8 *at, v128_in a)
-{
-    *(u64 *)(at + 8) = a->lanes[1];
-    *(u64 *)at = a->lanes[0];
-}
+#define X_LOADED X_PASS
+#define X_LOAD_OF(T, at) (*(const T *)(at))
 #else
 #if defined(__x86_64__) || defined(__aarch64__)
 #define X_REGISTER X_FLOAT
 #else
 #define X_REGISTER "m"
 #endif
+#define X_LOADED(name, ...)                                                                        \
+    v128 loaded = x_##name(__VA_ARGS__);                                                           \
+    __asm__ volatile("" : "+" X_REGISTER(loaded));                                                 \
+    return loaded
 typedef u64 v128_anywhere __attribute__((vector_size(16), aligned(1), may_alias));
+#define X_ANYWHERE(T)                                                                              \
+    X T x_at_##T(const u8 *at)                                                                     \
+    {                                                                                              \
+        T x;                                                                                       \
+        __builtin_memcpy(&x, at, sizeof(x));                                                       \
+        return x;                                                                                  \
+    }
+X_ANYWHERE(u8)
+X_ANYWHERE(u16)
+X_ANYWHERE(u32)
+X_ANYWHERE(u64)
+#define X_LOAD_OF(T, at) x_at_##T(at)
+#endif
 
+#ifdef __TINYC__
+X_VECTOR(v128_load, const u8 *at)
+{
+    r_->lanes[0] = *(const u64 *)at;
+    r_->lanes[1] = *(const u64 *)(at + 8);
+}
+/* A store that traps has written nothing: where the upper half fits, the lower one does, too. */
+X void x_v128_store(u8 *at, v128_in a)
+{
+    *(u64 *)(at + 8) = a->lanes[1];
+    *(u64 *)at = a->lanes[0];
+}
+#else
+X v128 x_v128_at(const u8 *at)
+{
+    return *(const v128_anywhere *)at;
+}
 X v128 x_v128_load(const u8 *at)
 {
-    v128 x = *(const v128_anywhere *)at;
-    __asm__ volatile("" ::X_REGISTER(x));
-    return x;
+    X_LOADED(v128_at, at);
 }
-/* In one piece: the compiler must not store what it was made of. */
+/* In one piece: the compiler must not store the parts that it was made of. */
 X void x_v128_store(u8 *at, v128 a)
 {
     __asm__("" : "+" X_REGISTER(a));
@@ -65,11 +70,11 @@ X void x_v128_store(u8 *at, v128 a)
 #define X_LOADS_OF(bits, shape, out)                                                               \
     X_VECTOR(v128_load##bits##_splat, const u8 *at)                                                \
     {                                                                                              \
-        X_PASS(shape##_splat, x_read_u##bits(at));                                                 \
+        X_LOADED(shape##_splat, X_LOAD_OF(u##bits, at));                                           \
     }                                                                                              \
     X_VECTOR(v128_load##bits##_lane, const u8 *at, v128_in a, u32 lane)                            \
     {                                                                                              \
-        X_PASS(shape##_replace_lane, a, x_read_u##bits(at), lane);                                 \
+        X_LOADED(shape##_replace_lane, a, X_LOAD_OF(u##bits, at), lane);                           \
     }                                                                                              \
     X void x_v128_store##bits##_lane(u8 *at, v128_in a, u32 lane)                                  \
     {                                                                                              \
@@ -85,8 +90,8 @@ X_LOADS_OF(64, i64x2, extract_lane)
     X_VECTOR(v128_load##name, const u8 *at)                                                        \
     {                                                                                              \
         v128 x;                                                                                    \
-        V_SET(x, x_v128_const, x_read_u64(at), 0);                                                 \
-        X_PASS(extend, V(x));                                                                      \
+        V_SET(x, x_v128_const, X_LOAD_OF(u64, at), 0);                                             \
+        X_LOADED(extend, V(x));                                                                    \
     }
 X_LOAD_EXTEND(8x8_s, i16x8_extend_low_i8x16_s)
 X_LOAD_EXTEND(8x8_u, i16x8_extend_low_i8x16_u)
@@ -97,11 +102,11 @@ X_LOAD_EXTEND(32x2_u, i64x2_extend_low_i32x4_u)
 
 X_VECTOR(v128_load32_zero, const u8 *at)
 {
-    X_PASS(v128_const, x_read_u32(at), 0);
+    X_LOADED(v128_const, X_LOAD_OF(u32, at), 0);
 }
 X_VECTOR(v128_load64_zero, const u8 *at)
 {
-    X_PASS(v128_const, x_read_u64(at), 0);
+    X_LOADED(v128_const, X_LOAD_OF(u64, at), 0);
 }
 
 #endif

@@ -78,7 +78,7 @@ X_EACH2(f64x2_pmax, f64, X_PICK(f64, a < b, b, a))
 #endif
 
 #ifdef __TINYC__
-#define X_ROUNDED(shape, T, big)                                                                   \
+#define X_ROUNDED(shape, T, U, big, unquiet)                                                       \
     X_EACH2(shape##_min, T, x_min_##T(a, b))                                                       \
     X_EACH2(shape##_max, T, x_max_##T(a, b))                                                       \
     X_EACH1(shape##_nearest, T, x_nearest_##T(a))                                                  \
@@ -87,27 +87,41 @@ X_EACH2(f64x2_pmax, f64, X_PICK(f64, a < b, b, a))
     X_EACH1(shape##_trunc, T, x_trunc_##T(a))                                                      \
     X_EACH1(shape##_sqrt, T, x_sqrt_##T(a))
 #else
+#ifdef X_SSE2
+X_BUILTIN2(f32x4_unordered, cmpunordps, f32v)
+X_BUILTIN2(f64x2_unordered, cmpunordpd, f64v)
+#else
+X_EACH2(f32x4_unordered, f32, (a != a) | (b != b))
+X_EACH2(f64x2_unordered, f64, (a != a) | (b != b))
+#endif
+
 /*
  * Both orders of an asymmetric minimum agree but on zeros, of which the one with a sign is less,
- * and on what is no number, which a sum gives on, and quiet.
+ * and where an operand is no number: all ones there, less what is to the right of the quiet bit.
  *
  * Rounding: below big, the smallest number that has no fraction after it, adding big leaves none
  * of a magnitude; floor, ceil and trunc go back by one when that went too far. From big on there
  * is nothing to round, and adding zero makes what is no number quiet.
  */
-#define X_ROUNDED(shape, T, big)                                                                   \
-    X_EACH2(shape##_min, T,                                                                        \
-            X_PICK(T, (a != a) | (b != b), a + b,                                                  \
-                   x_##shape##_pmin(a_, b_) | x_##shape##_pmin(b_, a_)))                           \
-    X_EACH2(shape##_max, T,                                                                        \
-            X_PICK(T, (a != a) | (b != b), a + b,                                                  \
-                   x_##shape##_pmax(a_, b_) & x_##shape##_pmax(b_, a_)))                           \
+#define X_ROUNDED(shape, T, U, big, unquiet)                                                       \
+    X v128 x_##shape##_or_none(v128 r, v128 a, v128 b)                                             \
+    {                                                                                              \
+        U##v none = (U##v)x_##shape##_unordered(a, b);                                             \
+        return (v128)(((U##v)r | none) & ~(none >> (unquiet)));                                    \
+    }                                                                                              \
+    X v128 x_##shape##_min(v128 a, v128 b)                                                         \
+    {                                                                                              \
+        return x_##shape##_or_none(x_##shape##_pmin(a, b) | x_##shape##_pmin(b, a), a, b);         \
+    }                                                                                              \
+    X v128 x_##shape##_max(v128 a, v128 b)                                                         \
+    {                                                                                              \
+        return x_##shape##_or_none(x_##shape##_pmax(a, b) & x_##shape##_pmax(b, a), a, b);         \
+    }                                                                                              \
     X v128 x_##shape##_rounded(v128 a_, v128 r)                                                    \
     {                                                                                              \
         T##v size = (T##v)x_##shape##_abs(a_);                                                     \
         v128 signs = a_ ^ (v128)size;                                                              \
-        return (v128)X_PICK(T, size < (big), (r & ~x_##shape##_splat(-(T)0)) | signs,              \
-                            (T##v)a_ + (T)0);                                                      \
+        return (v128)X_PICK(T, size < (big), r | signs, (T##v)a_ + (T)0);                          \
     }                                                                                              \
     X v128 x_##shape##_near(v128 a_)                                                               \
     {                                                                                              \
@@ -141,8 +155,8 @@ X_EACH2(f64x2_pmax, f64, X_PICK(f64, a < b, b, a))
             a, x_##shape##_sub(r, x_##shape##_one_if(x_##shape##_gt(r, size))));                   \
     }
 #endif
-X_ROUNDED(f32x4, f32, 0x1p23f)
-X_ROUNDED(f64x2, f64, 0x1p52)
+X_ROUNDED(f32x4, f32, u32, 0x1p23f, 10)
+X_ROUNDED(f64x2, f64, u64, 0x1p52, 13)
 
 #ifdef X_SSE2
 X_BUILTIN1(f32x4_sqrt, sqrtps, f32v)
@@ -181,6 +195,15 @@ X_CONVERT(i32x4_trunc_sat_f32x4_u, f32, u32, x_sat_u32_f32(a))
 X_CONVERT(f32x4_convert_i32x4_s, s32, f32, (f32)a)
 X_CONVERT(f32x4_convert_i32x4_u, u32, f32, (f32)a)
 #else
+#ifdef X_SSE2
+/* Of what does not fit the processor makes the least, which is wrong for what is above only. */
+X v128 x_i32x4_trunc_sat_f32x4_s(v128 a_)
+{
+    f32v a = (f32v)(a_ & (v128)((f32v)a_ == (f32v)a_));
+
+    return (v128)(__builtin_ia32_cvttps2dq(a) ^ (a >= 0x1p31f));
+}
+#else
 /* Only what fits is converted; the rest is zero there, and becomes the nearest that fits. */
 X v128 x_i32x4_trunc_sat_f32x4_s(v128 a_)
 {
@@ -190,6 +213,7 @@ X v128 x_i32x4_trunc_sat_f32x4_s(v128 a_)
 
     return (v128)(r | (above & 0x7fffffff) | (below & (-0x7fffffff - 1)));
 }
+#endif
 X v128 x_i32x4_trunc_sat_f32x4_u(v128 a_)
 {
     f32v a = (f32v)a_;
@@ -223,11 +247,23 @@ X v128 x_f32x4_convert_i32x4_u(v128 a)
         }                                                                                          \
         X_GIVE(r);                                                                                 \
     }
-X_TWO(i32x4_trunc_sat_f64x2_s_zero, f64, u32, x_sat_s32_f64(x))
-X_TWO(i32x4_trunc_sat_f64x2_u_zero, f64, u32, x_sat_u32_f64(x))
+#ifdef X_SSE2
+X_BUILTIN1(f64x2_convert_low_i32x4_s, cvtdq2pd, s32v)
+X_BUILTIN1(f32x4_demote_f64x2_zero, cvtpd2ps, f64v)
+X_BUILTIN1(f64x2_promote_low_f32x4, cvtps2pd, f32v)
+X v128 x_i32x4_trunc_sat_f64x2_s_zero(v128 a_)
+{
+    f64v a = (f64v)(a_ & (v128)((f64v)a_ == (f64v)a_));
+
+    return (v128)__builtin_ia32_cvttpd2dq(__builtin_ia32_minpd(a, (f64v){0x7fffffff, 0x7fffffff}));
+}
+#else
 X_TWO(f64x2_convert_low_i32x4_s, s32, f64, (f64)x)
-X_TWO(f64x2_convert_low_i32x4_u, u32, f64, (f64)x)
 X_TWO(f32x4_demote_f64x2_zero, f64, f32, (f32)x)
 X_TWO(f64x2_promote_low_f32x4, f32, f64, (f64)x)
+X_TWO(i32x4_trunc_sat_f64x2_s_zero, f64, u32, x_sat_s32_f64(x))
+#endif
+X_TWO(i32x4_trunc_sat_f64x2_u_zero, f64, u32, x_sat_u32_f64(x))
+X_TWO(f64x2_convert_low_i32x4_u, u32, f64, (f64)x)
 
 #endif

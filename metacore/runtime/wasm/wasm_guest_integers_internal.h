@@ -16,8 +16,6 @@
     X_SHIFT(shape##_shl, u##bits, bits, <<)                                                        \
     X_SHIFT(shape##_shr_s, s##bits, bits, >>)                                                      \
     X_SHIFT(shape##_shr_u, u##bits, bits, >>)                                                      \
-    X_COMPARE(shape##_eq, u##bits, u##bits, ==)                                                    \
-    X_COMPARE(shape##_ne, u##bits, u##bits, !=)                                                    \
     X_COMPARE(shape##_lt_s, s##bits, u##bits, <)                                                   \
     X_COMPARE(shape##_gt_s, s##bits, u##bits, >)                                                   \
     X_COMPARE(shape##_le_s, s##bits, u##bits, <=)                                                  \
@@ -27,6 +25,27 @@ X_INTEGERS(i8x16, 8)
 X_INTEGERS(i16x8, 16)
 X_INTEGERS(i32x4, 32)
 X_INTEGERS(i64x2, 64)
+
+#define X_EQUAL(shape, bits)                                                                       \
+    X_COMPARE(shape##_eq, u##bits, u##bits, ==)                                                    \
+    X_COMPARE(shape##_ne, u##bits, u##bits, !=)
+X_EQUAL(i8x16, 8)
+X_EQUAL(i16x8, 16)
+X_EQUAL(i32x4, 32)
+#ifdef X_SSE2 /* both halves */
+X v128 x_i64x2_eq(v128 a, v128 b)
+{
+    v128 halves = x_i32x4_eq(a, b);
+
+    return halves & (v128)__builtin_shufflevector((u32v)halves, (u32v)halves, 1, 0, 3, 2);
+}
+X v128 x_i64x2_ne(v128 a, v128 b)
+{
+    return ~x_i64x2_eq(a, b);
+}
+#else
+X_EQUAL(i64x2, 64)
+#endif
 
 #define X_UNSIGNED(shape, bits)                                                                    \
     X_COMPARE(shape##_lt_u, u##bits, u##bits, <)                                                   \
