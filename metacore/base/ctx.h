@@ -71,6 +71,9 @@ typedef struct mc_ctx {
     struct mc_dynamic_questions *questions; /* what has to be decided before it is written */
     bool is_alone;  /* conn's transaction is nobody else's, and may take a little */
     unsigned depth; /* hooks of addons that led here, each called by what the one before wrote */
+    /* The message of a failure that is nobody's who asked (500) is for him all the same: it comes
+     * from an addon, whose author reads it. Else such a message is only logged. */
+    bool failure_is_told;
 } mc_ctx;
 
 /** No user or no organization: may not touch anybody's data. */

@@ -265,6 +265,7 @@ static void start_over_in_pool(work *w)
     w->req.state = NULL;
     w->req.ctx.field_error_count = 0;
     w->req.ctx.failure_code = w->req.ctx.failure_meta = MC_STR("");
+    w->req.ctx.failure_is_told = false;
     mc_http_res_init(&w->res, w->req.ctx.arena);
     submit_pool(w);
 }

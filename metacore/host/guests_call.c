@@ -17,6 +17,7 @@ static mc_code failed(mc_ctx *ctx, mc_code rc, mc_err *err)
         return rc;
     default:
         ctx->failure_code = MC_STR("runtime_error");
+        ctx->failure_is_told = rc == MC_REJECTED; /* its own end: a trap, an exit, an abort */
         err->code = MC_INTERNAL;
         return MC_INTERNAL;
     }

@@ -117,6 +117,7 @@ mc_code mc__guest_read_output(mc_ctx *ctx, const mc_action_call *call, mc_str te
     }
     if (mc_json_parse(ctx->arena, text, NULL, &answer, &why) != MC_OK) {
         ctx->failure_code = MC_STR("invalid_output");
+        ctx->failure_is_told = true;
         return mc_fail(err, MC_INTERNAL, "addon %.*s: the guest's answer is no JSON: %s",
                        MC_FMT(call->model->addon_key), why.msg);
     }

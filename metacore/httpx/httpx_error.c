@@ -184,7 +184,7 @@ static mc_code code_of(const mc_err *err)
 
 mc_str mc_http_error_message(const mc_ctx *ctx, const mc_err *err)
 {
-    const char *opaque = opaque_message(code_of(err));
+    const char *opaque = ctx && ctx->failure_is_told ? NULL : opaque_message(code_of(err));
     mc_str message = opaque ? mc_z(opaque) : mc_z(err->msg), named;
 
     if (!opaque || !ctx || ctx->request_id.len == 0)

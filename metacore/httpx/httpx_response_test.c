@@ -131,6 +131,7 @@ MC_TEST("a failure says a word for programs and more about itself when its conte
     static const struct {
         const char *name, *body;
         mc_err err;
+        bool is_told;
     } cases[] = {
         {"for people",
          "{\"error\":{\"code\":\"invalid_state\",\"message\":\"it is closed\"},\"message\":"
@@ -140,6 +141,11 @@ MC_TEST("a failure says a word for programs and more about itself when its conte
          "{\"error\":{\"code\":\"invalid_state\",\"message\":\"Internal server error\"},"
          "\"message\":\"Internal server error\",\"meta\":{\"index\":3},\"success\":false}",
          {MC_IO, "disk 7"}},
+        {"an addon's",
+         "{\"error\":{\"code\":\"invalid_state\",\"message\":\"abort at a.ts:1:2\"},"
+         "\"message\":\"abort at a.ts:1:2\",\"meta\":{\"index\":3},\"success\":false}",
+         {MC_INTERNAL, "abort at a.ts:1:2"},
+         true},
     };
 
     for (size_t i = 0; i < MC_LEN(cases); i++) {
@@ -147,6 +153,7 @@ MC_TEST("a failure says a word for programs and more about itself when its conte
 
         MC_CASE(cases[i].name);
         fake_open(&f, "POST", "/", "");
+        f.req.ctx.failure_is_told = cases[i].is_told;
         f.req.ctx.failure_code = MC_STR("invalid_state");
         f.req.ctx.failure_meta = MC_STR("{\"index\":3}");
         mc_http_error(&f.res, &f.req.ctx, &cases[i].err);

@@ -80,7 +80,8 @@ MC_TEST("an addon in AssemblyScript is built, installed, and calculates")
     MC_EXPECT(backend_make(&b, "{\"customer\":\"\xc3\x84rzte\"}"));
     MC_EXPECT_EQ(act("calculate"), 500);
     MC_EXPECT_HAS(b.owner.body, "\"code\":\"runtime_error\"");
-    MC_EXPECT_HAS(backend_log(&b), "abort at backend/quotes.ts:");
+    MC_EXPECT_HAS(b.owner.body, "wasm: call calculate: abort at backend/quotes.ts:");
+    MC_EXPECT_HAS(backend_log(&b), "\"text\":\"abort at backend/quotes.ts:");
     MC_EXPECT_HAS(backend_log(&b), "\xc3\x84rzte");
     MC_CASE("and leaves nothing behind");
     MC_EXPECT(backend_make(&b, "{\"customer\":\"B\",\"net_cents\":1}"));
