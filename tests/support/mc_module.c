@@ -51,8 +51,8 @@ static void put_export(mc_buf *part, mc_str name, uint32_t kind, uint32_t index)
 
 static void put_code(mc_buf *out, mc_buf *part, const mc_module_spec *spec)
 {
-    put_number(part, 2 + (uint64_t)spec->functions + (spec->code_bytes > 0) +
-                         spec->starts_for_ever);
+    put_number(part,
+               2 + (uint64_t)spec->functions + (spec->code_bytes > 0) + spec->starts_for_ever);
     mc_buf_bytes(part, "\4\0\x42\0\x0b\5\0\x41\x80\x08\x0b", 11);
     for (uint32_t i = 0; i < spec->functions; i++)
         mc_buf_bytes(part, "\2\0\x0b", 3);

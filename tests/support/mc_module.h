@@ -11,10 +11,10 @@
 #include "metacore/base/buf.h"
 
 typedef struct mc_module_spec {
-    uint32_t functions;  /* empty ones behind the first two, (i32,i32)->i64 and alloc; */
-    size_t data_bytes;   /* of the memory's */
-    size_t custom_bytes; /* of a section that means nothing */
-    size_t code_bytes;   /* of one function more, which is never called; about as many */
+    uint32_t functions;    /* empty ones behind the first two, (i32,i32)->i64 and alloc; */
+    size_t data_bytes;     /* of the memory's */
+    size_t custom_bytes;   /* of a section that means nothing */
+    size_t code_bytes;     /* of one function more, which is never called; about as many */
     const mc_str *exports; /* names of the first function besides "f" */
     size_t export_count;
     mc_str import_module, import_name; /* of a function ()->(); empty: none */

@@ -13,14 +13,18 @@ static const struct {
     const char *says;
 } sizes[] = {
     {"many functions", {.functions = 20000}, MC_OK, ""},
-    {"more functions than there may be", {.functions = MC_WASM_FUNCTIONS_MAX}, MC_TOO_LARGE,
+    {"more functions than there may be",
+     {.functions = MC_WASM_FUNCTIONS_MAX},
+     MC_TOO_LARGE,
      "functions"},
     {"data of seven MiB", {.data_bytes = 7 * MiB}, MC_OK, ""},
     {"data of eight", {.data_bytes = 8 * MiB}, MC_TOO_LARGE, "8388608"},
     {"one function of a MiB", {.code_bytes = MiB}, MC_OK, ""},
     {"code of more than eight", {.code_bytes = 8 * MiB}, MC_TOO_LARGE, "8388608"},
     {"what means nothing is not counted", {.custom_bytes = 9 * MiB}, MC_OK, ""},
-    {"but for a file that is larger than any may be", {.custom_bytes = 65 * MiB}, MC_TOO_LARGE,
+    {"but for a file that is larger than any may be",
+     {.custom_bytes = 65 * MiB},
+     MC_TOO_LARGE,
      "module of"},
 };
 
