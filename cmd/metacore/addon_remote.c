@@ -277,7 +277,7 @@ static mc_code list(const remote *to, mc_str set, mc_str *out, mc_err *err)
     mc_code rc = remote_call(to, "GET", MC_STR(BASE), NULL, MC_STR(""), &answer, err);
 
     (void)set;
-    return rc == MC_OK ? write_whole(to->command, member(answer, "data"), out, err) : rc;
+    return rc == MC_OK ? write_whole(to->command, answer, out, err) : rc;
 }
 
 /* ---- which ---- */

@@ -165,7 +165,7 @@ static mc_code read_answer(const remote *self, const mc_http_reply *reply, const
                        "address it leads to",
                        MC_FMT(self->base), reply->status);
     if (mc_json_parse(self->command->arena, reply->body, &options, &answer, NULL) != MC_OK ||
-        answer->kind != MC_JSON_OBJECT ||
+        (answer->kind != MC_JSON_OBJECT && answer->kind != MC_JSON_ARRAY) ||
         (!is_good && !mc_json_find(answer, MC_STR("message")) &&
          !mc_json_find(answer, MC_STR("error"))))
         return mc_fail(err, MC_INVALID, "%.*s answers %d and is no metacore: is the address right?",

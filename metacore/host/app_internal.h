@@ -226,6 +226,7 @@ mc_code mc__app_mount(mc_app *app, mc_err *err);
 
 /* host_addons.c: /metacore/installations */
 mc_code mc__app_mount_addons(mc_app *app, mc_err *err);
+mc_code mc__app_mount_kernel(mc_app *app, mc_err *err); /* host_kernel.c */
 
 /* app_session.c: /permissions/me */
 mc_code mc__app_mount_session(mc_app *app, mc_err *err);

@@ -53,6 +53,8 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
     if (rc == MC_OK)
         rc = mc__app_mount_addons(app, err);
     if (rc == MC_OK)
+        rc = mc__app_mount_kernel(app, err);
+    if (rc == MC_OK)
         rc = mc__app_mount_pages(app, err);
     if (rc == MC_OK)
         rc = mc__app_mount_tools(app, err);

@@ -83,12 +83,27 @@ void mc__host_write_installation(mc_app *app, mc_arena *arena, mc_buf *out,
     out->failed |= mc_buf_failed(&row) || mc_buf_failed(&guest);
 }
 
+/* Beside "data" its members stand at the top, too: the published client reads them there. */
+static mc_code flatten(mc_app *app, mc_arena *arena, mc_http_res *res,
+                       const mc_installation *installation, mc_err *err)
+{
+    mc_buf row;
+
+    mc_buf_init_arena(&row, arena, 0);
+    mc__host_write_installation(app, arena, &row, installation);
+    res->body.len--; /* the brace that ended it */
+    mc_buf_char(&res->body, ',');
+    mc_buf_str(&res->body, mc_str_slice(mc_buf_get(&row), 1, row.len));
+    return mc_buf_check(&row, "installation", err);
+}
+
 /* {"data":{…},"meta":{"warning":…},"success":true}: what was done against somebody's needs. */
 static mc_code answer(mc_app *app, mc_http_req *req, mc_http_res *res,
                       const mc_installation *installation, mc_err *err)
 {
     mc_arena *arena = mc_http_ctx(req)->arena;
     mc_buf meta;
+    mc_code rc;
 
     mc_buf_init_arena(&meta, arena, 0);
     if (installation->warning.len) {
@@ -97,7 +112,8 @@ static mc_code answer(mc_app *app, mc_http_req *req, mc_http_res *res,
         mc_buf_char(&meta, '}');
     }
     mc__host_write_installation(app, arena, mc_http_ok_begin(res, 200), installation);
-    return mc_http_ok_end(res, mc_buf_get(&meta), err);
+    rc = mc_http_ok_end(res, mc_buf_get(&meta), err);
+    return rc == MC_OK ? flatten(app, arena, res, installation, err) : rc;
 }
 
 /* Before any of the changes below; not on the writer. */
@@ -127,7 +143,7 @@ static bool is_on(mc_http_req *req, const char *name)
 
 /* ---- looking ---- */
 
-/* GET /installations */
+/* GET /installations: an array, as the routes beside it and the published client have it */
 static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     mc_ctx *ctx = mc_http_ctx(req);
@@ -140,7 +156,9 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
         rc = mc_installer_list(installer_of(user), ctx, ctx->who.org_id, &items, &count, err);
     if (rc != MC_OK)
         return rc;
-    out = mc_http_ok_begin(res, 200);
+    res->status = 200;
+    mc_http_content_type(res, MC_STR("application/json"));
+    out = &res->body;
     mc_buf_char(out, '[');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
@@ -148,7 +166,7 @@ static mc_code list(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
         mc__host_write_installation(user, ctx->arena, out, &items[i]);
     }
     mc_buf_char(out, ']');
-    return mc_http_ok_end(res, MC_STR(""), err);
+    return mc_buf_check(out, "installations", err);
 }
 
 /* GET /compilations: what is being loaded or compiled for this organization now. */
@@ -210,7 +228,8 @@ static mc_code answer_settings(mc_http_req *req, mc_http_res *res, void *user,
     mc_installation_write_settings(out, installation);
     mc_buf_char(out, '}');
     mc_manifest_free(manifest);
-    return mc_http_ok_end(res, MC_STR(""), err);
+    rc = mc_http_ok_end(res, MC_STR(""), err);
+    return rc == MC_OK ? flatten(user, ctx->arena, res, installation, err) : rc;
 }
 
 /* GET /installations/:key/settings */
@@ -352,7 +371,7 @@ static mc_code read_upload(mc_http_req *req, upload *out, mc_err *err)
 }
 
 /* What an installation refuses is understood, and against the rules. */
-static mc_code refused(mc_code rc, mc_err *err)
+mc_code mc__host_refused(mc_code rc, mc_err *err)
 {
     if (rc == MC_INVALID || rc == MC_CONFLICT || rc == MC_FORBIDDEN)
         err->code = rc = MC_REJECTED;
@@ -384,12 +403,12 @@ static mc_code install_upload(mc_app *app, mc_ctx *ctx, mc_str key, const upload
     mc_code rc = read_bundle(key, up, &bundle, err);
 
     if (rc == MC_OK)
-        rc = refused(mc_host_install(app->host, ctx,
-                                     &(mc_install_source){.bundle = bundle,
-                                                          .packed = up->bundle.data,
-                                                          .signature = up->signature},
-                                     options, out, err),
-                     err);
+        rc = mc__host_refused(mc_host_install(app->host, ctx,
+                                              &(mc_install_source){.bundle = bundle,
+                                                                   .packed = up->bundle.data,
+                                                                   .signature = up->signature},
+                                              options, out, err),
+                              err);
     mc_bundle_free(bundle);
     return rc;
 }
@@ -406,16 +425,16 @@ static mc_code install_known(mc_app *app, mc_ctx *ctx, mc_str key,
     *source = "registered";
     rc = mc_host_install_compiled(app->host, ctx, key, options, out, err);
     if (rc != MC_NOT_FOUND)
-        return refused(rc, err);
+        return mc__host_refused(rc, err);
     *source = "catalog";
     if (mc_catalog_find(app->catalog, ctx->arena, key, &offer, err) == MC_OK)
         offered = mc_host_install_path(app->host, ctx, offer.path, options, out, err);
     if (offered != MC_NOT_FOUND && offered != MC_CONFLICT)
-        return refused(offered, err);
+        return mc__host_refused(offered, err);
     *source = "registered";
     rc = mc_host_install_kept(app->host, ctx, key, options, out, &kept);
     if (rc == MC_NOT_FOUND && offered == MC_CONFLICT)
-        return refused(offered, err);
+        return mc__host_refused(offered, err);
     if (rc == MC_NOT_FOUND)
         return mc_fail(err, rc,
                        "addon \"%.*s\" is not registered in the kernel; upload a bundle or "
@@ -423,7 +442,7 @@ static mc_code install_known(mc_app *app, mc_ctx *ctx, mc_str key,
                        MC_FMT(key));
     if (rc != MC_OK)
         *err = kept;
-    return refused(rc, err);
+    return mc__host_refused(rc, err);
 }
 
 typedef struct manifest_call {
@@ -438,6 +457,24 @@ static mc_code load_manifest(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *
     (void)conn; /* in ctx */
     return mc_installer_load_manifest(call->installer, ctx, call->addon_key, &call->manifest,
                                       &call->digest, err);
+}
+
+/* As flatten, but for the source, which says here where it came from. */
+static void write_at_top(mc_buf *out, const mc_installation *installation)
+{
+    mc_buf_lit(out, ",\"id\":\"");
+    mc_uuid_write(out, installation->id);
+    mc_buf_lit(out, "\",\"addon_key\":");
+    mc_json_write_str(out, installation->addon_key);
+    mc_buf_lit(out, ",\"version\":");
+    mc_json_write_str(out, installation->version);
+    mc_buf_lit(out, ",\"status\":");
+    mc_json_write_str(out, installation->status);
+    mc_buf_lit(out, ",\"settings\":");
+    mc_installation_write_settings(out, installation);
+    mc_buf_lit(out, ",\"installed_at\":\"");
+    mc_time_write(out, installation->installed_at);
+    mc_buf_char(out, '"');
 }
 
 static mc_code answer_installed(mc_app *app, mc_ctx *ctx, mc_http_res *res, const char *source,
@@ -463,6 +500,7 @@ static mc_code answer_installed(mc_app *app, mc_ctx *ctx, mc_http_res *res, cons
     mc_buf_lit(out, ",\"manifest\":");
     mc_buf_str(out, call.manifest);
     mc_buf_printf(out, ",\"source\":\"%s\",\"success\":true", source);
+    write_at_top(out, installation);
     if (installation->warning.len) {
         mc_buf_lit(out, ",\"warning\":");
         mc_json_write_str(out, installation->warning);

@@ -35,6 +35,9 @@ void mc__host_write_installation(mc_app *app, mc_arena *arena, mc_buf *out,
 /* The path's :key, held against what keys look like. */
 mc_code mc__host_addon_key(mc_http_req *req, mc_str *out, mc_err *err);
 
+/* What an installation refuses is understood, and against the rules. */
+mc_code mc__host_refused(mc_code rc, mc_err *err);
+
 /* host_frontend.c: a handler; user is the app. */
 mc_code mc__host_frontend(mc_http_req *req, mc_http_res *res, void *user, mc_err *err);
 

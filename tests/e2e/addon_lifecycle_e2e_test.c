@@ -484,6 +484,13 @@ MC_TEST("whoever may not manage addons is told so by each route, and nobody with
         {"GET", BASE "/pens"},
         {"GET", BASE "/pens/settings"},
         {"PUT", "/api/addons/pens/settings"},
+        {"GET", "/api/kernel/addons"},
+        {"GET", "/api/kernel/addons/pens"},
+        {"POST", "/api/kernel/addons/claim"},
+        {"POST", "/api/kernel/addons/pens/upgrade"},
+        {"DELETE", "/api/kernel/addons/pens"},
+        {"POST", "/api/marketplace/install"},
+        {"GET", "/api/marketplace/installs"},
     };
     mc_client agent, nobody;
 

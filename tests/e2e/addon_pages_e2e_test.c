@@ -350,3 +350,83 @@ MC_TEST("an organization's browsers hear that an addon changed, and another's do
     mc_ws_deinit(&theirs);
     close_server();
 }
+
+/* ---- the published marketplace clients ---- */
+
+#define KERNEL "/api/kernel/addons"
+
+static mc_str fetcher(const char *version, const char *capabilities)
+{
+    mc_str more =
+        mc_str_printf(arena,
+                      ",\"description\":\"Fetches\",\"icon_slug\":\"dog\",\"capabilities\""
+                      ":[%s]",
+                      capabilities);
+
+    return kit_pack(arena, kit_manifest(arena, "fetcher", version, "", more.ptr), NULL);
+}
+
+MC_TEST("the marketplace client lists, upgrades with what was agreed to, and removes")
+{
+    static const char one[] = "{\"kind\":\"http:fetch\",\"target\":\"api.example.com\"}";
+    static const char two[] = "{\"kind\":\"http:fetch\",\"target\":\"api.example.com\"},{\"kind\":"
+                              "\"event:emit\",\"target\":\"dogs.*\"}";
+    const char *folder = mc_test_dir();
+
+    MC_REQUIRE(open_server(
+        (const char *const[]){"--dev", "--log-level", "error", "--catalog-dir", folder, NULL}));
+    MC_EXPECT_EQ(get(&owner, KERNEL "/fetcher"), 404);
+    MC_EXPECT_EQ(kit_upload(&owner, "fetcher", "", fetcher("1.0.0", one), MC_STR("")), 200);
+    MC_EXPECT_EQ(get(&owner, KERNEL), 200);
+    MC_EXPECT_HAS(owner.body, "{\"data\":[{\"addon_key\":\"fetcher\",");
+    MC_EXPECT_EQ(get(&owner, KERNEL "/fetcher"), 200);
+    MC_EXPECT_HAS(owner.body, "\"version\":\"1.0.0\",\"status\":\"installed\",\"enabled\":true,"
+                              "\"name\":\"fetcher\"");
+    MC_EXPECT_HAS(owner.body, "\"icon_slug\":\"dog\"");
+    MC_EXPECT_HAS(owner.body, "\"granted_capabilities\":[{\"kind\":\"http:fetch\",\"target\":"
+                              "\"api.example.com\"}]");
+    MC_EXPECT_EQ(get(&other, KERNEL "/fetcher"), 404);
+    MC_CASE("an upgrade is what the catalog offers");
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", KERNEL "/fetcher/upgrade", "{}"), 404);
+    write_file(folder, "fetcher.tar.gz", fetcher("1.1.0", two));
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", KERNEL "/fetcher/upgrade",
+                                "{\"target_version\":\"1.2.0\",\"accepted_capabilities\":[]}"),
+                 422);
+    MC_EXPECT_HAS(owner.body, "version 1.2.0 is not offered here: the catalog has 1.1.0");
+    MC_CASE("and no more than was agreed to");
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", KERNEL "/fetcher/upgrade",
+                                "{\"target_version\":\"1.1.0\",\"accepted_capabilities\":[]}"),
+                 422);
+    MC_EXPECT_HAS(owner.body, "wants event:emit dogs.*");
+    MC_EXPECT_EQ(
+        mc_client_call(&owner, "POST", KERNEL "/fetcher/upgrade",
+                       "{\"target_version\":\"1.1.0\",\"accepted_capabilities\":[{\"kind\":"
+                       "\"event:emit\",\"target\":\"dogs.*\"}]}"),
+        200);
+    MC_EXPECT_HAS(owner.body, "\"version\":\"1.1.0\"");
+    MC_EXPECT_EQ(mc_client_call(&other, "POST", KERNEL "/fetcher/upgrade", "{}"), 404);
+    MC_CASE("install tokens are nobody's here");
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", KERNEL "/claim", "{}"), 400);
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", KERNEL "/claim", "{\"token\":\"t\"}"), 501);
+    MC_EXPECT_EQ(mc_client_call(&owner, "DELETE", KERNEL "/fetcher", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&owner, "DELETE", KERNEL "/fetcher", NULL), 404);
+    close_server();
+}
+
+MC_TEST("the shell's client finds an installation where it looks for it")
+{
+    MC_REQUIRE(open_server(dev));
+    MC_EXPECT_EQ(kit_upload(&owner, "pens", "", pens("1.0.0", page), MC_STR("")), 200);
+    MC_EXPECT_HAS(owner.body, ",\"success\":true,\"id\":\"");
+    MC_EXPECT_EQ(get(&owner, META "/installations"), 200);
+    MC_EXPECT(mc_str_starts_with(owner.body, MC_STR("[{\"id\":\"")));
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", META "/installations/pens/disable", NULL), 200);
+    MC_EXPECT(mc_str_starts_with(owner.body, MC_STR("{\"data\":{\"id\":\"")));
+    MC_EXPECT_HAS(owner.body, "},\"success\":true,\"id\":\"");
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", META "/installations/pens/settings", "{}"), 200);
+    MC_EXPECT_HAS(owner.body, "\"definitions\":[],\"settings\":{}},\"success\":true,\"id\":\"");
+    MC_EXPECT_EQ(mc_client_call(&owner, "DELETE", META "/installations/pens?drop=false", NULL),
+                 200);
+    MC_EXPECT_EQ(get(&owner, META "/installations/pens"), 404);
+    close_server();
+}
