@@ -4,8 +4,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,6 +207,33 @@ MC_TEST("a full disk is an error, and nothing is left on it")
     MC_EXPECT_EQ(compile(&config, MC_WASM_TIER_FULL, &cached, &err), MC_IO);
     MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 0);
     MC_EXPECT_EQ(umount(config.cache_dir), 0);
+}
+
+MC_TEST("a disk that takes no more is an error at whatever it happens, and nothing is left on it")
+{
+    static const rlim_t rooms[] = {64, 4096, 20000, 40000};
+    struct rlimit usual;
+
+    MC_REQUIRE(getrlimit(RLIMIT_FSIZE, &usual) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    for (size_t i = 0; i < MC_LEN(rooms); i++) {
+        mc_wasm_compiler_config config = config_of(mc_test_dir());
+        struct rlimit small = {rooms[i], usual.rlim_max};
+        mc_wasm_compiler *compiler = NULL;
+        mc_wasm_object object = {.fd = -1};
+        mc_code rc;
+        mc_err err;
+
+        MC_REQUIRE_OK(mc_wasm_compiler_new(&config, &compiler, &err), &err);
+        MC_EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+        rc = mc_wasm_compile(compiler, answer, MC_WASM_TIER_FULL, &object, &err);
+        MC_EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &usual), 0);
+        MC_EXPECT(rc == MC_IO || (rc == MC_OK && i > 0)); /* what is made fits, or is not kept */
+        if (rc == MC_OK)
+            (void)close(object.fd); /* read only */
+        MC_EXPECT_EQ(each_file(config.cache_dir, ".new", NULL), 0);
+        MC_EXPECT(each_file(config.cache_dir, "", NULL) <= 5); /* ., .., key, code and digest */
+        mc_wasm_compiler_free(compiler);
+    }
 }
 
 MC_TEST("a folder that went away is an error")
