@@ -18,6 +18,7 @@
 MC_EMBEDDED(mc__wasm_headers);
 
 #define ARGS_MAX 32
+#define BACKGROUND_NICE 10 /* nobody waits for it, and requests do for the processor */
 #define OBJECT "guest.so"
 
 /*
@@ -177,6 +178,7 @@ static mc_code run(build *b, const char *const *argv, const char *what, mc_err *
         .cpu_seconds = b->self->config.cpu_seconds,
         .memory_bytes = b->self->config.memory_bytes,
         .file_bytes = MC_WASM_OBJECT_BYTES_MAX,
+        .nice = b->job && b->job->is_background ? BACKGROUND_NICE : 0,
         .is_stopped = is_stopped,
         .user = b,
     };

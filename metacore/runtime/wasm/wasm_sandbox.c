@@ -80,6 +80,9 @@ static void become(const mc__wasm_program *p)
          syscall(SYS_setresgid, p->uid, p->uid, p->uid) != 0 ||
          syscall(SYS_setresuid, p->uid, p->uid, p->uid) != 0))
         _exit(126);
+    if (p->nice > 0)
+        (void)syscall(SYS_setpriority, PRIO_PROCESS, 0,
+                      p->nice); /* refused, it only is in the way */
     if (!limit(RLIMIT_CPU, p->cpu_seconds) || !limit(RLIMIT_AS, p->memory_bytes) ||
         !limit(RLIMIT_FSIZE, p->file_bytes) || !limit(RLIMIT_CORE, 0) ||
         !limit(RLIMIT_NOFILE, FILES_MAX) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||

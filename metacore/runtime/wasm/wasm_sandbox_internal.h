@@ -23,6 +23,7 @@ typedef struct mc__wasm_program {
     uint64_t cpu_seconds;
     uint64_t memory_bytes;                /* of address space */
     uint64_t file_bytes;                  /* of each file written */
+    int nice;                             /* 0: as we are */
     bool (*is_stopped)(const void *user); /* asked often: true ends it; NULL: never */
     const void *user;
 } mc__wasm_program;
