@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wasm_differ [--count N] [--seconds S] [--seed N] [--keep DIR] [FILE.wasm …]: our validator against
- * wasm-validate, on modules that are made at random and on mutations of those and of the files.
+ * wasm_differ [--count N] [--seconds S] [--seed N] [--keep DIR] [FILE.wasm …]: our validator
+ * against wasm-validate, on modules that are made at random and on mutations of those and of the
+ * files.
  *
- * A module that only one of the two accepts is a failure, and kept in DIR. What we refuse for a limit
- * of ours or as not supported is skipped. Ends with "N passed, N failed, N skipped".
+ * A module that only one of the two accepts is a failure, and kept in DIR. What we refuse for a
+ * limit of ours or as not supported is skipped. Ends with "N passed, N failed, N skipped".
  */
 #include "metacore/base/time.h"
 #include "metacore/runtime/wasm/wasm_differ_internal.h"
@@ -78,9 +79,9 @@ static bool is_behind_select(mc_str bytes, const char *message)
 }
 
 /*
- * Where wabt 1.0.32 is wrong, and the standard (2.0) is with us: it knows no global.get in elements,
- * calls through tables of externref, takes the end of a block for that of its function, and what a
- * select in unreachable code gives for of any type.
+ * Where wabt 1.0.32 is wrong, and the standard (2.0) is with us: it knows no global.get in
+ * elements, calls through tables of externref, takes the end of a block for that of its function,
+ * and what a select in unreachable code gives for of any type.
  */
 static bool is_its_mistake(const differ *d, mc_str bytes, const mc_err *ours)
 {
@@ -240,8 +241,9 @@ int main(int argc, char **argv)
     int fd;
 
     if (!read_arguments(&d, argc, argv)) {
-        fputs("usage: wasm_differ [--count N] [--seconds S] [--seed N] [--keep DIR] [FILE.wasm …]\n",
-              stderr);
+        fputs(
+            "usage: wasm_differ [--count N] [--seconds S] [--seed N] [--keep DIR] [FILE.wasm …]\n",
+            stderr);
         return 2;
     }
     (void)snprintf(d.path, sizeof(d.path), "%s/wasm-differ-XXXXXX", base && *base ? base : "/tmp");

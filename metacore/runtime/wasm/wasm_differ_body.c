@@ -182,8 +182,7 @@ static void call(body *b)
 {
     static const mc__wasm_type selector = MC__WASM_I32;
     uint32_t function = differ_index(b->m, b->m->function_count);
-    uint32_t type =
-        function < b->m->function_count ? b->m->functions[function] : b->m->type_count;
+    uint32_t type = function < b->m->function_count ? b->m->functions[function] : b->m->type_count;
     const differ_type *t;
     bool is_indirect = b->m->table_count && below(b, 2);
 
@@ -268,8 +267,7 @@ static void table(body *b)
         return;
     case 6: /* init */
         other = differ_index(b->m, b->m->element_count);
-        if (other < b->m->element_count && b->m->elements[other] != type &&
-            !differ_is_wrong(b->m))
+        if (other < b->m->element_count && b->m->elements[other] != type && !differ_is_wrong(b->m))
             return;
         give_all(b, three, 3);
         mc_buf_bytes(b->out, "\xfc\x0c", 2);

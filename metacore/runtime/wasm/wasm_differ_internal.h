@@ -51,8 +51,8 @@ bool differ_is_wrong(differ_module *m);
 /* An index below count, or (seldom) none. */
 uint32_t differ_index(differ_module *m, uint32_t count);
 mc__wasm_type differ_value_type(differ_module *m);
-void differ_put(mc_buf *out, uint64_t value);        /* LEB128 */
-void differ_put_signed(mc_buf *out, int64_t value);  /* likewise */
+void differ_put(mc_buf *out, uint64_t value);       /* LEB128 */
+void differ_put_signed(mc_buf *out, int64_t value); /* likewise */
 void differ_put_const(differ_module *m, mc_buf *out, mc__wasm_type type);
 
 /* wasm_differ_body.c: a function's locals and code, with its size. */

@@ -322,8 +322,8 @@ void differ_put_module(uint64_t seed, uint32_t wrong, mc_buf *out)
     static const struct {
         char id;
         void (*make)(differ_module *m, mc_buf *part);
-    } sections[] = {{1, make_types},   {2, make_imports}, {3, make_functions}, {4, make_tables},
-                    {5, make_memory},  {6, make_globals}, {7, make_exports}};
+    } sections[] = {{1, make_types},  {2, make_imports}, {3, make_functions}, {4, make_tables},
+                    {5, make_memory}, {6, make_globals}, {7, make_exports}};
     differ_module m = {.random = {seed * 2 + 1}, .wrong = wrong};
     mc_buf part;
 
