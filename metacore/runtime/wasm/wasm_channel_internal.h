@@ -37,7 +37,8 @@ enum { MC__WASM_DIALECT_PAIR, MC__WASM_DIALECT_PACKED, MC__WASM_DIALECT_PLAIN };
 #define MC__WASM_SEED_BYTES 32
 
 typedef struct mc__wasm_channel {
-    _Atomic uint32_t turn; /* a futex */
+    _Atomic uint32_t turn;     /* a futex */
+    _Atomic uint32_t waits[2]; /* by side: it sleeps, or is about to, and has to be woken */
     uint32_t say;
     uint32_t function;
     uint32_t dialect;
@@ -48,7 +49,7 @@ typedef struct mc__wasm_channel {
     uint32_t output_len;    /* grows during a call, also when that never answers */
     uint32_t output_is_cut; /* there was more */
     uint8_t seed[MC__WASM_SEED_BYTES];
-    uint8_t reserved[4096 - 13 * sizeof(uint32_t) - MC__WASM_SEED_BYTES];
+    uint8_t reserved[4096 - 15 * sizeof(uint32_t) - MC__WASM_SEED_BYTES];
     uint8_t output[MC__WASM_OUTPUT_MAX];
     uint8_t payload[MC_WASM_MESSAGE_MAX];
 } mc__wasm_channel;
@@ -58,14 +59,28 @@ mc_code mc__wasm_channel_new(mc__wasm_channel **out, int *out_fd, mc_err *err);
 void mc__wasm_channel_free(mc__wasm_channel *channel);
 mc__wasm_channel *mc__wasm_channel_map(int fd);
 
+/*
+ * How a side waits. The pair shares a processor, so giving it up once usually is enough for the
+ * other to have its turn and end it: that is half of what sleeping and being woken costs. Where
+ * somebody else takes the processor instead, it is not tried again for a while. Each side has its
+ * own; zero it.
+ */
+typedef struct mc__wasm_patience {
+    uint32_t skip; /* so many waits sleep at once */
+    uint32_t backoff;
+} mc__wasm_patience;
+
 /* Ends one's turn. */
 void mc__wasm_channel_pass(mc__wasm_channel *channel, uint32_t to);
-/* The child's wait, without end. */
-void mc__wasm_channel_wait(mc__wasm_channel *channel, uint32_t mine);
+/* The child's wait, without end. patience NULL: it sleeps at once, and is not in anybody's way. */
+void mc__wasm_channel_wait(mc__wasm_channel *channel, uint32_t mine, mc__wasm_patience *patience);
+/* Lets the other side go first, as far as patience goes. */
+void mc__wasm_channel_rest(const mc__wasm_patience *patience);
 /*
  * The server's wait. MC_TIMEOUT at deadline_us (monotonic); MC_UNAVAILABLE when the process behind
  * pidfd has ended, which is looked at in between.
  */
-mc_code mc__wasm_channel_wait_until(mc__wasm_channel *channel, int pidfd, int64_t deadline_us);
+mc_code mc__wasm_channel_wait_until(mc__wasm_channel *channel, int pidfd, int64_t deadline_us,
+                                    mc__wasm_patience *patience);
 
 #endif

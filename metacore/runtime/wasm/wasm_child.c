@@ -180,8 +180,9 @@ static void serve(void *user)
 
     say(c, MC__WASM_SAY_READY, 0, MC_STR(""));
     for (;;) {
-        mc__wasm_channel_wait(c->channel, MC__WASM_TURN_CHILD);
+        mc__wasm_channel_wait(c->channel, MC__WASM_TURN_CHILD, NULL); /* perhaps for long */
         answer_call(c);
+        mc__wasm_channel_rest(mc__wasm_host_patience(c->host));
         mc__wasm_reset_run(c->reset); /* after the answer: nobody waits for it */
     }
 }

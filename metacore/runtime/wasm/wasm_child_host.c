@@ -20,6 +20,7 @@ typedef struct import {
 
 struct mc__wasm_host {
     struct mc__wasm_channel *channel;
+    mc__wasm_patience patience;
     mc__wasm_instance *instance;
     bool are_allowed;
     uint32_t alloc;
@@ -28,6 +29,11 @@ struct mc__wasm_host {
     import *imports;
     mc__wasm_extern *externs;
 };
+
+const mc__wasm_patience *mc__wasm_host_patience(const mc__wasm_host *host)
+{
+    return &host->patience;
+}
 
 /* ---- calls ---- */
 
@@ -107,7 +113,7 @@ static uint64_t call_server(import *self, const uint32_t *words, uint32_t pairs,
     channel->say = MC__WASM_SAY_HOST_CALL;
     channel->function = self->number;
     mc__wasm_channel_pass(channel, MC__WASM_TURN_SERVER);
-    mc__wasm_channel_wait(channel, MC__WASM_TURN_CHILD);
+    mc__wasm_channel_wait(channel, MC__WASM_TURN_CHILD, &host->patience);
     if (channel->function != 0)
         mc__wasm_trap(&host->instance->abi, MCW_TRAP_HOST);
     return has_result ? take_answer(host) : 0;

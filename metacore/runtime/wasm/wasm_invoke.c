@@ -217,7 +217,8 @@ static mc_code exchange(invocation *v, uint32_t function, uint32_t dialect)
         mc_code rc;
 
         mc__wasm_channel_pass(channel, MC__WASM_TURN_CHILD);
-        rc = mc__wasm_channel_wait_until(channel, v->child->pidfd, v->deadline_us);
+        rc = mc__wasm_channel_wait_until(channel, v->child->pidfd, v->deadline_us,
+                                         &v->child->patience);
         if (rc != MC_OK)
             return broken(v, rc);
         say = *(volatile uint32_t *)&channel->say; /* once: it may change */

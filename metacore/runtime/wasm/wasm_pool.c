@@ -50,7 +50,7 @@ void mc__wasm_child_end(mc__wasm_child *child)
 static mc_code greet(mc__wasm_child *child, int64_t deadline_us, mc_err *err)
 {
     mc__wasm_channel *channel = child->channel;
-    mc_code rc = mc__wasm_channel_wait_until(channel, child->pidfd, deadline_us);
+    mc_code rc = mc__wasm_channel_wait_until(channel, child->pidfd, deadline_us, &child->patience);
     uint32_t say = rc == MC_OK ? channel->say : 0, len = channel->len;
     char why[MC__WASM_TRAP_TEXT];
 
@@ -232,8 +232,10 @@ static void pin(mc__wasm_child *child, int cpu)
         return;
     CPU_ZERO(&set);
     CPU_SET((unsigned)cpu, &set);
-    if (sched_setaffinity(child->pid, sizeof(set), &set) == 0) /* else it only is slower */
-        child->cpu = cpu;
+    if (sched_setaffinity(child->pid, sizeof(set), &set) != 0)
+        return; /* it only is slower */
+    child->cpu = cpu;
+    child->patience = (mc__wasm_patience){0}; /* what was learnt was of another processor */
 }
 
 static mc_code spawn(mc_wasm_guest *guest, mc__wasm_generation *generation, int64_t deadline_us,

@@ -29,6 +29,7 @@ typedef struct mc__wasm_child {
     pid_t pid;
     int pidfd;
     int cpu; /* where it is pinned; -1: nowhere yet */
+    mc__wasm_patience patience;
     uint32_t calls;
     mc_buf scratch; /* arguments of a host call, out of the child's reach */
     mc_buf answer;

@@ -46,6 +46,7 @@ _Noreturn void mc__wasm_child_main(const mc__wasm_child_start *start);
 /* ---- wasm_child_host.c: what the guest imports, as calls to the server ---- */
 
 struct mc__wasm_channel;
+struct mc__wasm_patience;
 struct mc__wasm_wasi;
 typedef struct mc__wasm_host mc__wasm_host;
 
@@ -59,6 +60,8 @@ void mc__wasm_host_attach(mc__wasm_host *host, mc__wasm_instance *instance, bool
 struct mc__wasm_wasi *mc__wasm_host_wasi(mc__wasm_host *host);
 /* The guest's alloc, for the call that begins. */
 void mc__wasm_host_set_alloc(mc__wasm_host *host, uint32_t function);
+/* How its calls wait for the server. */
+const struct mc__wasm_patience *mc__wasm_host_patience(const mc__wasm_host *host);
 /* Room of len bytes in the guest's memory by its own alloc. */
 mcw_trap mc__wasm_host_alloc(mc__wasm_host *host, uint32_t len, uint32_t *out);
 
