@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,24 +47,52 @@ static mc_code find_module(const mc_bundle *bundle, const mc_manifest *manifest,
                    MC_FMT(entry));
 }
 
-/* Of a bundle, or the file itself when it is one. *out_bundle holds it, or is NULL. */
-static mc_code load_module(const command *self, const char *path, mc_bundle **out_bundle,
-                           mc_str *out, mc_err *err)
+/* A module that is a file by itself, or a bundle that has one. */
+typedef struct source {
+    mc_bundle *bundle;
+    void *mapped; /* MAP_FAILED: it is not */
+    mc_str module;
+} source;
+
+static mc_code map_module(const char *path, source *out, mc_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return mc_fail_errno(err, MC_INVALID, errno, "%s", path);
+    if (fstat(fd, &st) == 0 && st.st_size > 0)
+        out->mapped = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    (void)close(fd); /* read only */
+    if (out->mapped == MAP_FAILED)
+        return mc_fail(err, MC_INVALID, "%s: cannot be read, or is empty", path);
+    out->module = mc_str_of(out->mapped, (size_t)st.st_size);
+    return MC_OK;
+}
+
+static mc_code open_source(const command *self, const char *path, source *out, mc_err *err)
 {
     mc_manifest *manifest = NULL;
     struct stat st;
     mc_code rc;
 
-    if (strlen(path) > 5 && strcmp(path + strlen(path) - 5, ".wasm") == 0 && stat(path, &st) == 0 &&
+    if (mc_str_ends_with(mc_z(path), MC_STR(".wasm")) && stat(path, &st) == 0 &&
         S_ISREG(st.st_mode))
-        return addon_read_file(self, path, MC_WASM_FILE_BYTES_MAX, out, err);
-    rc = addon_open(self, path, out_bundle, err);
+        return map_module(path, out, err);
+    rc = addon_open(self, path, &out->bundle, err);
     if (rc == MC_OK)
-        rc = mc_manifest_parse((*out_bundle)->manifest, &manifest, err);
+        rc = mc_manifest_parse(out->bundle->manifest, &manifest, err);
     if (rc == MC_OK)
-        rc = find_module(*out_bundle, manifest, out, err);
+        rc = find_module(out->bundle, manifest, &out->module, err);
     mc_manifest_free(manifest);
     return rc;
+}
+
+static void close_source(source *s)
+{
+    mc_bundle_free(s->bundle);
+    if (s->mapped != MAP_FAILED)
+        (void)munmap(s->mapped, s->module.len); /* ours */
 }
 
 /* ---- the compiler's folder ---- */
@@ -158,17 +187,16 @@ int addon_compile(const command *self)
 {
     const char *folder = NULL, *path = NULL;
     char name[MC_WASM_ARTEFACT_NAME];
-    mc_bundle *bundle = NULL;
-    mc_str module = MC_STR("");
+    source from = {.mapped = MAP_FAILED, .module = MC_STR_INIT("")};
     mc_buf code;
     mc_err err;
-    mc_code rc = load_module(self, addon_arg(self, 0), &bundle, &module, &err);
+    mc_code rc = open_source(self, addon_arg(self, 0), &from, &err);
 
     mc_buf_init(&code, 0);
     if (rc == MC_OK)
         rc = (folder = make_folder(self, &err)) ? MC_OK : err.code;
     if (rc == MC_OK)
-        rc = compile(self, module, folder, name, &code, &err);
+        rc = compile(self, from.module, folder, name, &code, &err);
     if (rc == MC_OK)
         rc = write_out(self, name, mc_buf_get(&code), &path, &err);
     if (rc == MC_OK)
@@ -176,6 +204,6 @@ int addon_compile(const command *self)
     if (folder)
         remove_folder(folder);
     mc_buf_deinit(&code);
-    mc_bundle_free(bundle);
+    close_source(&from);
     return rc == MC_OK ? EXIT_DONE : command_fail(&err);
 }

@@ -77,7 +77,7 @@ mc_code addon_read_file(const command *self, const char *path, size_t max, mc_st
     failed = ferror(file) != 0;
     (void)fclose(file); /* read only: nothing to lose */
     if (!data)
-        return mc_fail(err, MC_NO_MEMORY, "%s", path);
+        return mc_fail(err, MC_NO_MEMORY, "%s: no memory to read it", path);
     if (failed)
         return mc_fail(err, MC_INVALID, "%s cannot be read", path);
     if (got > max)

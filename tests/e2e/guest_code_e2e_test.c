@@ -188,6 +188,15 @@ MC_TEST("code that was compiled elsewhere serves a machine without a compiler, w
                  0);
     MC_EXPECT_HAS(mc_z(out), "\"module\":\"");
     code = only_file(in(dir, "compiled"));
+    MC_CASE("the module by itself is the same");
+    write_file(in(dir, "m.wasm"), module, sizeof(module) - 1, 0644);
+    MC_EXPECT_EQ(RUN_ON(NULL, "addon", "compile", in(dir, "m.wasm"), "--key", in(dir, "key.pem"),
+                        "-o", in(dir, "again")),
+                 0);
+    MC_EXPECT_HAS(mc_z(out), strrchr(code, '/') + 1);
+    MC_EXPECT_EQ(RUN_ON(NULL, "addon", "compile", in(dir, "no.wasm"), "--key", in(dir, "key.pem")),
+                 1);
+    MC_EXPECT_HAS(mc_z(out), "No such file");
 
     MC_CASE("of a trusted maker");
     MC_REQUIRE(start(data, empty,

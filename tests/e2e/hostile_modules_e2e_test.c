@@ -135,9 +135,8 @@ MC_TEST("modules that are made to harm are refused or run, while another's addon
         if (cases[i].status != 200)
             continue;
         MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN("wild"), "{}"), 200);
-        MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", "/api/metacore/installations/wild?drop=1",
-                                    NULL),
-                     200);
+        MC_EXPECT_EQ(
+            mc_client_call(&mine, "DELETE", "/api/metacore/installations/wild?drop=1", NULL), 200);
     }
     v.is_done = true;
     (void)pthread_join(v.thread, NULL); /* started above */
