@@ -209,6 +209,8 @@ int mc__wasm_cache_load(const mc_wasm_compiler *self, const char *name)
         (void)close(sealed); /* not what we put there */
         sealed = -1;
     }
+    if (sealed >= 0)
+        (void)utimensat(self->cache, name, NULL, 0); /* used now: others go before it */
     if (file >= 0)
         (void)close(file); /* both read only */
     if (mac >= 0)
@@ -254,5 +256,9 @@ mc_code mc__wasm_cache_store(const mc_wasm_compiler *self, const char *name, int
         return mc_fail_errno(err, MC_IO, errno, "wasm: cache entry");
     snprintf(mac_name, sizeof(mac_name), "%s.mac", name);
     rc = keep(self, mac_name, -1, mc_str_of((const char *)mac, sizeof(mac)), err);
-    return rc == MC_OK ? keep(self, name, fd, MC_STR(""), err) : rc;
+    if (rc == MC_OK)
+        rc = keep(self, name, fd, MC_STR(""), err);
+    if (rc == MC_OK)
+        mc__wasm_cache_prune(self, name);
+    return rc;
 }

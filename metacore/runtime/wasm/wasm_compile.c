@@ -14,6 +14,7 @@
 #define DEFAULT_TIMEOUT_MS 600000
 #define DEFAULT_CPU_SECONDS 120
 #define DEFAULT_MEMORY_BYTES ((uint64_t)3 << 29)
+#define DEFAULT_CACHE_BYTES ((uint64_t)1 << 30)
 #define LOOK_EVERY_US 100000 /* whether a compilation that waits was stopped */
 
 /* ---- compilers ---- */
@@ -85,6 +86,8 @@ static void set_defaults(mc_wasm_compiler_config *config)
         config->cpu_seconds = DEFAULT_CPU_SECONDS;
     if (config->memory_bytes == 0)
         config->memory_bytes = DEFAULT_MEMORY_BYTES;
+    if (config->cache_bytes == 0)
+        config->cache_bytes = DEFAULT_CACHE_BYTES;
 }
 
 static mc_code copy_artefacts(mc_wasm_compiler *self, const mc_wasm_compiler_config *config,
@@ -129,6 +132,8 @@ mc_code mc_wasm_compiler_new(const mc_wasm_compiler_config *config, mc_wasm_comp
     rc = copy_artefacts(self, config, err);
     if (rc == MC_OK)
         rc = mc__wasm_cache_open(self, err);
+    if (rc == MC_OK)
+        mc__wasm_cache_clean(self);
     if (rc != MC_OK) {
         mc_wasm_compiler_free(self);
         return rc;

@@ -50,6 +50,7 @@ typedef struct mc_wasm_compiler_config {
     uint32_t cpu_seconds;  /* of one chunk of about 300 functions; 0: 120 */
     uint64_t memory_bytes; /* of a compiler's process; 0: 1.5 GiB */
     uint8_t cache_key[32]; /* authenticates the cache; all zero: one kept in the cache's folder */
+    uint64_t cache_bytes;  /* of code that is kept, the latest used; 0: 1 GiB */
     const char *artefact_dir;           /* of wasm_artefact.h; NULL: none */
     const uint8_t (*artefact_keys)[32]; /* whose signatures count; copied */
     size_t artefact_key_count;          /* at most MC_WASM_ARTEFACT_KEYS_MAX */

@@ -47,6 +47,10 @@ mc_code mc__wasm_cache_open(mc_wasm_compiler *self, mc_err *err);
 /* The name of what these bytes become under a tool. */
 void mc__wasm_cache_name(const mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier tier,
                          char out[80]);
+/* Code that was not used for longest goes until the rest fits into the cache; kept stays. */
+void mc__wasm_cache_prune(const mc_wasm_compiler *self, const char *kept);
+/* What compilations that were killed left goes, once it is old. */
+void mc__wasm_cache_clean(const mc_wasm_compiler *self);
 /* A sealed memfd, or -1: absent or not authentic. */
 int mc__wasm_cache_load(const mc_wasm_compiler *self, const char *name);
 /* Keeps the object that fd holds. */

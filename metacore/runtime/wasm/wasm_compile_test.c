@@ -89,6 +89,68 @@ MC_TEST("code is compiled once, and then comes from the cache")
     MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 2);
 }
 
+static void make_old(const char *path)
+{
+    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+    MC_EXPECT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+MC_TEST("a cache keeps what was used last, as much as it may hold")
+{
+    mc_wasm_compiler_config config = config_of(mc_test_dir());
+    bool cached = true;
+    mc_err err;
+
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".so", make_old), 1);
+    config.optimize = "-O1";
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".so", make_old), 2);
+    MC_CASE("used again, it is not the oldest any more");
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT(cached);
+    config.cache_bytes = 40000; /* two of three */
+    config.optimize = "-O2";
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 2);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".mac", NULL), 2);
+    config.optimize = "-O1";
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT(cached);
+    config.optimize = "-O0";
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT(!cached);
+    MC_CASE("with room for none the last one stays");
+    config.cache_bytes = 1;
+    config.optimize = "-O3";
+    MC_REQUIRE_OK(compile(&config, MC_WASM_TIER_FULL, &cached, &err), &err);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".so", NULL), 1);
+}
+
+MC_TEST("what compilations that were killed left goes at the next start, once it is old")
+{
+    mc_wasm_compiler_config config = config_of(mc_test_dir());
+    mc_wasm_compiler *compiler = NULL;
+    char path[600];
+    mc_err err;
+
+    snprintf(path, sizeof(path), "%s/work-abc", config.cache_dir);
+    MC_EXPECT_EQ(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/work-abc/1.o", config.cache_dir);
+    MC_EXPECT(mc_wasm_test_write(path, MC_STR("x")));
+    snprintf(path, sizeof(path), "%s/x.so.1.new", config.cache_dir);
+    MC_EXPECT(mc_wasm_test_write(path, MC_STR("x")));
+    MC_REQUIRE_OK(mc_wasm_compiler_new(&config, &compiler, &err), &err);
+    mc_wasm_compiler_free(compiler);
+    MC_EXPECT_EQ(each_file(config.cache_dir, "-abc", make_old), 1);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".new", make_old), 1);
+    MC_REQUIRE_OK(mc_wasm_compiler_new(&config, &compiler, &err), &err);
+    mc_wasm_compiler_free(compiler);
+    MC_EXPECT_EQ(each_file(config.cache_dir, "-abc", NULL), 0);
+    MC_EXPECT_EQ(each_file(config.cache_dir, ".new", NULL), 0);
+}
+
 static void spoil(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
