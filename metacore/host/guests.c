@@ -197,6 +197,8 @@ static mc_code not_loaded(mc_ctx *ctx, mc_err *err)
     ctx->failure_code = MC_STR("guest_not_loaded");
     if (err->code == MC_INVALID || err->code == MC_REJECTED || err->code == MC_TOO_LARGE)
         err->code = MC_INTERNAL;
+    if (err->code == MC_FORBIDDEN) /* to this machine, not to who asks: its code is not trusted */
+        err->code = MC_NOT_PROVIDED;
     return err->code;
 }
 

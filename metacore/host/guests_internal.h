@@ -48,6 +48,7 @@ typedef struct mc__guest_load {
     char addon_key[MC__GUEST_KEY_MAX + 1];
     mc_uuid org_id; /* who installs it; nil: it is installed */
     mc__guest_load_state state;
+    bool is_gone;                /* it was uninstalled meanwhile */
     mc__guest *guest;            /* one ref, once its module is read */
     mc_err why;                  /* it failed */
     int64_t since_us;            /* when it came to its state; monotonic */

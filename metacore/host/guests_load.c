@@ -125,6 +125,8 @@ static mc_code start(mc__guests *self, mc__guest_load *load, mc__guest *guest, m
         mc__guests_publish(self, load, guest);
         rc = mc_wasm_guest_start(guest->wasm, &why);
     }
+    if (rc == MC_INTERRUPTED) /* by the server's end */
+        rc = MC_UNAVAILABLE;
     if (rc != MC_OK)
         return mc_fail(err, rc, "wasm: compile %.*s: %s", MC_FMT(guest->manifest->key), why.msg);
     return MC_OK;

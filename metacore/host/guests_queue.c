@@ -97,6 +97,7 @@ mc_code mc__guests_begin(mc__guests *self, mc_str digest, mc_str addon_key, mc_u
         if (load->state == MC__GUEST_QUEUED)
             unqueue_locked(self, load);
         load->org_id = org_id;
+        load->is_gone = false;
         set_state_locked(self, load, MC__GUEST_AT_WORK);
     }
     mc_mutex_unlock(&self->mu);
@@ -115,6 +116,17 @@ void mc__guests_publish(mc__guests *self, mc__guest_load *load, mc__guest *guest
     mc_mutex_unlock(&self->mu);
 }
 
+/* What was kept of an addon that is installed no more. */
+static void drop_locked(mc__guests *self, mc_str digest) MC_REQUIRES(self->mu)
+{
+    mc__guest *guest = mc_map_remove(&self->loaded, digest);
+
+    if (!guest)
+        return;
+    guest->next_gone = self->gone;
+    self->gone = guest;
+}
+
 /* An installation that is refused has been told so; what is installed goes on missing its guest. */
 void mc__guests_end(mc__guests *self, mc__guest_load *load, mc_code rc, const mc_err *err)
 {
@@ -123,7 +135,9 @@ void mc__guests_end(mc__guests *self, mc__guest_load *load, mc_code rc, const mc
     mc_mutex_lock(&self->mu);
     guest = load->guest;
     load->guest = NULL;
-    if (rc != MC_OK && mc_uuid_is_nil(load->org_id)) {
+    if (load->is_gone && mc_uuid_is_nil(load->org_id))
+        drop_locked(self, mc_z(load->digest));
+    if (rc != MC_OK && mc_uuid_is_nil(load->org_id) && !load->is_gone) {
         load->why = *err;
         set_state_locked(self, load, MC__GUEST_FAILED);
     } else {
@@ -141,7 +155,9 @@ void mc__guests_forget_load(mc__guests *self, mc_str digest)
 
     mc_mutex_lock(&self->mu);
     load = mc_map_find(&self->loads, digest);
-    if (load && load->state != MC__GUEST_AT_WORK) {
+    if (load && load->state == MC__GUEST_AT_WORK) {
+        load->is_gone = true;
+    } else if (load) {
         if (load->state == MC__GUEST_QUEUED)
             unqueue_locked(self, load);
         (void)mc_map_remove(&self->loads, digest); /* it is this one */

@@ -214,7 +214,7 @@ MC_TEST("code that was compiled elsewhere serves a machine without a compiler, w
     MC_REQUIRE(start(data, empty,
                      (const char *const[]){"--dev", "--compiled-dir", in(dir, "compiled"),
                                            "--compiled-pubkeys", strangers, NULL}));
-    MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN_PATH, "{}"), 403);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN_PATH, "{}"), 501);
     MC_EXPECT_HAS(mine.body, "signed with a key that is not trusted here");
     MC_EXPECT_EQ(mc_client_call(&mine, "GET", INSTALLATION, NULL), 200);
     MC_EXPECT_HAS(mine.body, "\"guest\":{\"state\":\"failed\"");
@@ -231,7 +231,7 @@ MC_TEST("code that was compiled elsewhere serves a machine without a compiler, w
     MC_REQUIRE(start(data, empty,
                      (const char *const[]){"--dev", "--compiled-dir", in(dir, "compiled"),
                                            "--compiled-pubkeys", key, NULL}));
-    MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN_PATH, "{}"), 403);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", RUN_PATH, "{}"), 501);
     MC_EXPECT_HAS(mine.body, "its code was changed");
     stop();
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a cache loses: the code that was not used for longest, and what broken-off compilations left. */
+/* What a cache loses: the code that was not used for longest, and what broken-off compilations
+ * left. */
 #include "metacore/base/arena.h"
 #include "metacore/runtime/wasm/wasm_compile_internal.h"
 
@@ -100,7 +101,7 @@ static void remove_folder(int dir, const char *name)
     if (list)
         (void)closedir(list); /* nothing was written */
     else if (folder >= 0)
-        (void)close(folder); /* as above */
+        (void)close(folder);                 /* as above */
     (void)unlinkat(dir, name, AT_REMOVEDIR); /* else the next start tries again */
 }
 
