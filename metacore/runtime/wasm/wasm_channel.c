@@ -121,6 +121,7 @@ mc_code mc__wasm_channel_wait_until(mc__wasm_channel *channel, int pidfd, int64_
 {
     bool is_mine = is_turn(channel, MC__WASM_TURN_SERVER) ||
                    yield_once(channel, MC__WASM_TURN_SERVER, patience);
+    bool is_told = false;
 
     /* Looked at even when there is an answer: one may follow the other without end. */
     for (;;) {
@@ -134,9 +135,13 @@ mc_code mc__wasm_channel_wait_until(mc__wasm_channel *channel, int pidfd, int64_
             return MC_OK;
         left = left < LOOK_EVERY_US ? left : LOOK_EVERY_US;
         pause = (struct timespec){left / 1000000, left % 1000000 * 1000};
-        if (!sleep_once(channel, MC__WASM_TURN_SERVER, &pause) && errno == ETIMEDOUT &&
-            poll(&end, 1, 0) > 0 &&
+        if (sleep_once(channel, MC__WASM_TURN_SERVER, &pause) || errno != ETIMEDOUT)
+            continue;
+        if (poll(&end, 1, 0) > 0 &&
             !is_turn(channel, MC__WASM_TURN_SERVER)) /* it may have answered, and then ended */
             return MC_UNAVAILABLE;
+        if (patience->on_long && !is_told)
+            patience->on_long(patience->user);
+        is_told = true;
     }
 }

@@ -68,6 +68,9 @@ mc__wasm_channel *mc__wasm_channel_map(int fd);
 typedef struct mc__wasm_patience {
     uint32_t skip; /* so many waits sleep at once */
     uint32_t backoff;
+    /* Told of each wait of the server that lasts: the other computes; NULL: nobody is. */
+    void (*on_long)(void *user);
+    void *user;
 } mc__wasm_patience;
 
 /* Ends one's turn. */

@@ -223,6 +223,20 @@ static bool wait_for_release(mc_wasm *self, int64_t deadline_us)
     return true;
 }
 
+/* A guest that computes for long shares a processor with whoever waits for it no longer: it would
+ * be in the way of its own deadline, and of others on that processor, and could not be moved. */
+static void unpin(void *user)
+{
+    mc__wasm_child *child = user;
+    cpu_set_t all;
+
+    if (child->cpu < 0)
+        return;
+    if (sched_getaffinity(0, sizeof(all), &all) == 0)
+        (void)sched_setaffinity(child->pid, sizeof(all), &all); /* else it only is in the way */
+    child->cpu = -1;                                            /* the next call pins it again */
+}
+
 /* Both on one CPU, so that neither waits for another to wake up from idling. */
 static void pin(mc__wasm_child *child, int cpu)
 {
@@ -235,7 +249,8 @@ static void pin(mc__wasm_child *child, int cpu)
     if (sched_setaffinity(child->pid, sizeof(set), &set) != 0)
         return; /* it only is slower */
     child->cpu = cpu;
-    child->patience = (mc__wasm_patience){0}; /* what was learnt was of another processor */
+    /* What was learnt was of another processor. */
+    child->patience = (mc__wasm_patience){.on_long = unpin, .user = child};
 }
 
 static mc_code spawn(mc_wasm_guest *guest, mc__wasm_generation *generation, int64_t deadline_us,
