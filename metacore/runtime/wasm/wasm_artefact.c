@@ -116,14 +116,7 @@ mc_code mc_wasm_artefact_make(mc_wasm_compiler *self, mc_str bytes, mc_wasm_tier
 
 /* ---- reading ---- */
 
-typedef struct head {
-    mc_str signed_text; /* the first two lines */
-    mc_str about;       /* the second */
-    mc_str signature;
-    size_t object_at;
-} head;
-
-static bool split_head(mc_str text, head *out)
+bool mc__wasm_artefact_split(mc_str text, mc__wasm_artefact_head *out)
 {
     mc_str rest = text;
     size_t line;
@@ -145,7 +138,8 @@ static bool split_head(mc_str text, head *out)
     return true;
 }
 
-static bool is_signed(const mc_wasm_compiler *self, mc_arena *arena, const head *h)
+static bool is_signed(const mc_wasm_compiler *self, mc_arena *arena,
+                      const mc__wasm_artefact_head *h)
 {
     mc_str signature;
 
@@ -194,14 +188,14 @@ static const char *read_artefact(const mc_wasm_compiler *self, mc_arena *arena, 
 {
     char *room = mc_arena_alloc(arena, HEAD_MAX), digest[HEX + 1] = "";
     const mc_json *about;
-    head h;
+    mc__wasm_artefact_head h;
     ssize_t got = room ? pread(file, room, HEAD_MAX, 0) : -1;
     mc_err err;
     int sealed;
 
     if (got < 0)
         return "it cannot be read";
-    if (!split_head(mc_str_of(room, (size_t)got), &h))
+    if (!mc__wasm_artefact_split(mc_str_of(room, (size_t)got), &h))
         return "it is no compiled code";
     if (self->artefact_key_count == 0)
         return "no key is trusted here to sign compiled code";

@@ -61,6 +61,15 @@ extern const char mc__wasm_arch[];
 
 /* ---- wasm_artefact.c ---- */
 
+/* The lines before the object; all in the text. False: they are not such lines. */
+typedef struct mc__wasm_artefact_head {
+    mc_str signed_text; /* the first two lines */
+    mc_str about;       /* the second, JSON */
+    mc_str signature;   /* the third, hexadecimal */
+    size_t object_at;
+} mc__wasm_artefact_head;
+bool mc__wasm_artefact_split(mc_str text, mc__wasm_artefact_head *out);
+
 /* NOT_FOUND: there is none. FORBIDDEN: there is one, and why it is refused. *out is sealed. */
 mc_code mc__wasm_artefact_find(const mc_wasm_compiler *self, mc_str bytes, int *out, mc_err *err);
 
