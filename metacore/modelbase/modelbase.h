@@ -251,6 +251,8 @@ MC_API void mc_models_free(mc_models *models);
  * pointers handed out stay good). Errors: CONFLICT: the key is another addon's; model is freed.
  */
 MC_API MC_MUST_USE mc_code mc_models_put(mc_models *models, mc_model *model, mc_err *err);
+/** Takes model without serving it: it lives as long as the registry, and is found by nobody. */
+MC_API MC_MUST_USE mc_code mc_models_adopt(mc_models *models, mc_model *model, mc_err *err);
 /** Forgets the models of an addon. */
 MC_API void mc_models_remove_addon(mc_models *models, mc_str addon_key);
 /** Forgets those of its models that are none of kept: a new version of the addon has them not. */

@@ -108,6 +108,22 @@ mc_code mc_models_put(mc_models *models, mc_model *model, mc_err *err)
     return MC_OK;
 }
 
+mc_code mc_models_adopt(mc_models *models, mc_model *model, mc_err *err)
+{
+    entry *fresh = calloc(1, sizeof(*fresh));
+
+    if (!fresh) {
+        mc_model_free(model);
+        return mc_fail(err, MC_NO_MEMORY, "models");
+    }
+    fresh->model = model;
+    (void)pthread_rwlock_wrlock(&models->lock);
+    fresh->next = models->all;
+    models->all = fresh;
+    (void)pthread_rwlock_unlock(&models->lock);
+    return MC_OK;
+}
+
 static bool is_kept(mc_str key, const mc_model_def *kept, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
