@@ -66,17 +66,21 @@ static mc_code forget_given_up(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, mc
                       args, MC_LEN(args), NULL, err);
 }
 
-static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_plan *plan,
-                          mc_uuid org_id, mc_str *out_secret, mc_err *err)
+static mc_code insert_row(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
+                          mc_str *out_secret, mc_err *err)
 {
+    const mc_install_plan *plan = run->plan;
     const mc_manifest *m = plan->manifest;
+    mc_uuid org_id = run->org_id, id;
     mc__secret secret;
     mc_str settings;
-    mc_uuid id;
-    mc_code rc = mc_uuid_v7(&id, err);
+    mc_code rc = run->identity ? MC_OK : mc_uuid_v7(&id, err);
 
+    if (run->identity)
+        id = run->identity->id;
     if (rc == MC_OK)
-        rc = mc__secret_new(self, ctx->arena, &secret, err);
+        rc = mc__secret_keep(self, ctx->arena, run->identity ? run->identity->secret : MC_STR(""),
+                             &secret, err);
     if (rc == MC_OK)
         rc = mc__settings_merge(self, ctx, m, MC_STR(""), &settings, err);
     if (rc != MC_OK)
@@ -171,7 +175,7 @@ mc_code mc__install_row(mc_installer *self, mc_ctx *ctx, const mc_install_run *r
     if (rc == MC_OK)
         *was = mc_str_eq(row.status, MC_STR("enabled")) ? WAS_ENABLED : WAS_DISABLED;
     if (rc == MC_NOT_FOUND)
-        rc = insert_row(self, ctx, plan, org_id, &secret, err);
+        rc = insert_row(self, ctx, run, &secret, err);
     else if (rc == MC_OK)
         rc = update_row(self, ctx, plan, &row, !run->only_missing, err);
     if (rc == MC_OK)

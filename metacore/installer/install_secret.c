@@ -22,22 +22,38 @@ static mc_code write_hash(mc_arena *arena, mc_str text, mc_str *out, mc_err *err
     return out->ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "install");
 }
 
-mc_code mc__secret_new(const mc_installer *self, mc_arena *arena, mc__secret *out, mc_err *err)
+static mc_code make_text(mc_arena *arena, mc_str *out, mc_err *err)
 {
     unsigned char random[SECRET_BYTES];
-    mc_buf text, enc;
+    mc_buf text;
     mc_code rc = mc_random_bytes(random, sizeof(random), err);
 
     if (rc != MC_OK)
         return rc;
     mc_buf_init_arena(&text, arena, 0);
-    mc_buf_init_arena(&enc, arena, 0);
     mc_hex_write(&text, mc_str_of((const char *)random, sizeof(random)));
     mc_wipe(random, sizeof(random));
-    rc = mc_buf_check(&text, "install", err);
+    *out = mc_buf_get(&text);
+    return mc_buf_check(&text, "install", err);
+}
+
+mc_code mc_install_identity_new(mc_arena *arena, mc_install_identity *out, mc_err *err)
+{
+    mc_code rc = mc_uuid_v7(&out->id, err);
+
+    return rc == MC_OK ? make_text(arena, &out->secret, err) : rc;
+}
+
+mc_code mc__secret_keep(const mc_installer *self, mc_arena *arena, mc_str text, mc__secret *out,
+                        mc_err *err)
+{
+    mc_buf enc;
+    mc_code rc = text.len ? MC_OK : make_text(arena, &text, err);
+
     if (rc != MC_OK)
         return rc;
-    *out = (mc__secret){.text = mc_buf_get(&text), .enc = MC_STR("")};
+    mc_buf_init_arena(&enc, arena, 0);
+    *out = (mc__secret){.text = text, .enc = MC_STR("")};
     rc = write_hash(arena, out->text, &out->hash, err);
     if (rc == MC_OK && self->config.box)
         rc = mc_secretbox_seal(self->config.box, out->text, &enc, err);
@@ -73,7 +89,7 @@ mc_code mc_installer_rotate(mc_installer *self, mc_ctx *ctx, mc_str addon_key, m
     if (rc == MC_NOT_FOUND)
         return mc_fail(err, rc, "rotate: no installation for %.*s", MC_FMT(addon_key));
     if (rc == MC_OK)
-        rc = mc__secret_new(self, ctx->arena, &fresh, err);
+        rc = mc__secret_keep(self, ctx->arena, MC_STR(""), &fresh, err);
     mc__step(self, "secret");
     if (rc == MC_OK)
         rc = store_rotated(ctx, &row, &fresh, err);
@@ -106,10 +122,11 @@ static mc_code open_secrets(mc_installer *self, mc_ctx *ctx, mc_db_rows *rows,
     return rc;
 }
 
-mc_code mc_installer_load_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
-                                  mc_install_secrets *out, mc_err *err)
+static mc_code load_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+                            bool is_of_disabled, mc_install_secrets *out, mc_err *err)
 {
-    mc_db_value args[] = {mc_db_uuid(org_id), mc_db_text(addon_key)};
+    mc_db_value args[] = {mc_db_uuid(org_id), mc_db_text(addon_key),
+                          mc_db_text(is_of_disabled ? MC_STR("disabled") : MC_STR("enabled"))};
     mc_install_secrets found = {.count = 0};
     mc_db_rows rows;
     mc_code rc, end;
@@ -121,7 +138,7 @@ mc_code mc_installer_load_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_
     rc = mc_db_query(ctx->conn,
                      MC_STR("SELECT id, secret_enc, previous_secret_enc, previous_secret_until "
                             "FROM metacore_installations WHERE organization_id = $1 AND addon_key "
-                            "= $2 AND status = 'enabled' AND deleted_at IS NULL"),
+                            "= $2 AND status IN ('enabled', $3) AND deleted_at IS NULL"),
                      args, MC_LEN(args), &rows, err);
     if (rc != MC_OK)
         return rc;
@@ -140,4 +157,16 @@ mc_code mc_installer_load_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_
                        MC_FMT(addon_key));
     *out = found;
     return MC_OK;
+}
+
+mc_code mc_installer_load_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+                                  mc_install_secrets *out, mc_err *err)
+{
+    return load_secrets(self, ctx, addon_key, org_id, false, out, err);
+}
+
+mc_code mc_installer_find_secrets(mc_installer *self, mc_ctx *ctx, mc_str addon_key, mc_uuid org_id,
+                                  mc_install_secrets *out, mc_err *err)
+{
+    return load_secrets(self, ctx, addon_key, org_id, true, out, err);
 }

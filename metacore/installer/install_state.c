@@ -127,6 +127,25 @@ static mc_code drop_data(mc_ctx *ctx, mc_str addon_key, mc_uuid org_id, bool is_
     return is_last ? mc__drop_schema(ctx, shared, err) : mc__drop_rows(ctx, shared, org_id, err);
 }
 
+static mc_code tell_before(mc_installer *self, mc_ctx *ctx, const mc_installation *row,
+                           const mc__addon *addon, mc_err *err)
+{
+    const mc_installer_config *config = &self->config;
+    bool is_enabled = mc_str_eq(row->status, MC_STR("enabled"));
+
+    return config->before_uninstall
+               ? config->before_uninstall(config->change_user, ctx,
+                                          &(mc_addon_change){.event = MC_ADDON_UNINSTALLED,
+                                                             .org_id = row->organization_id,
+                                                             .addon_key = row->addon_key,
+                                                             .version = addon->version,
+                                                             .digest = addon->digest,
+                                                             .old_digest = addon->digest,
+                                                             .was_enabled = is_enabled},
+                                          err)
+               : MC_OK;
+}
+
 mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
                                bool drop, mc_installation *out, mc_err *err)
 {
@@ -142,6 +161,8 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install
         rc = mc__check_dependents(ctx, target, false, &warning, err);
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, addon_key, &addon, err);
+    if (rc == MC_OK)
+        rc = tell_before(self, ctx, &row, &addon, err);
     mc__step(self, "row");
     if (rc == MC_OK)
         rc = delete_row(ctx, &row, err);

@@ -73,6 +73,9 @@ typedef struct mc_installer_config {
     const mc_secretbox *box;     /* seals secrets; NULL: they are hashed only, settings have none */
     /** Optional. Within the transaction; a failure undoes it all. */
     mc_code (*on_change)(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err);
+    /** Optional. The same before anything of an uninstallation is done; event is UNINSTALLED. */
+    mc_code (*before_uninstall)(void *user, mc_ctx *ctx, const mc_addon_change *change,
+                                mc_err *err);
     /** Optional. After the commit, on the writer's thread: brief, no database. */
     void (*after_change)(void *user, const mc_addon_change *change);
     void *change_user;
@@ -133,6 +136,14 @@ MC_API const mc_manifest *mc_install_plan_manifest(const mc_install_plan *plan);
 /** Of its archive, hexadecimal. */
 MC_API mc_str mc_install_plan_digest(const mc_install_plan *plan);
 
+/** A new installation's id and secret, made before it is: for who signs in its name meanwhile. */
+typedef struct mc_install_identity {
+    mc_uuid id;
+    mc_str secret; /* in the arena given: wipe it after use */
+} mc_install_identity;
+MC_API MC_MUST_USE mc_code mc_install_identity_new(mc_arena *arena, mc_install_identity *out,
+                                                   mc_err *err);
+
 /** How a plan is run. */
 typedef struct mc_install_run {
     const mc_install_plan *plan; /* required */
@@ -141,6 +152,7 @@ typedef struct mc_install_run {
     bool sees_everybody;  /* a rehearsal tells of other organizations' rows, too */
     bool only_missing;    /* who has these very contents, or gave the addon up, is left as he is,
                              and who disabled it gets it disabled */
+    const mc_install_identity *identity; /* of a new installation; NULL: it gets one */
 } mc_install_run;
 
 /**
@@ -270,6 +282,10 @@ typedef struct mc_install_secrets {
  * kept, for want of a master key.
  */
 MC_API MC_MUST_USE mc_code mc_installer_load_secrets(mc_installer *self, mc_ctx *ctx,
+                                                     mc_str addon_key, mc_uuid org_id,
+                                                     mc_install_secrets *out, mc_err *err);
+/** The same of one that is disabled, too. */
+MC_API MC_MUST_USE mc_code mc_installer_find_secrets(mc_installer *self, mc_ctx *ctx,
                                                      mc_str addon_key, mc_uuid org_id,
                                                      mc_install_secrets *out, mc_err *err);
 /** Settings as an addon's code gets them: secrets opened. A JSON object, in ctx's arena. */

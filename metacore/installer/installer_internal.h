@@ -111,7 +111,9 @@ mc_code mc__bundles_forget(mc_ctx *ctx, mc_str addon_key, mc_err *err);
 typedef struct mc__secret {
     mc_str text, hash, enc;
 } mc__secret;
-mc_code mc__secret_new(const mc_installer *self, mc_arena *arena, mc__secret *out, mc_err *err);
+/* text: the secret; empty: a new one. */
+mc_code mc__secret_keep(const mc_installer *self, mc_arena *arena, mc_str text, mc__secret *out,
+                        mc_err *err);
 
 /* install_settings.c: what a row has, kept (JSON) or empty, brought up to manifest. */
 mc_code mc__settings_merge(const mc_installer *self, mc_ctx *ctx, const mc_manifest *manifest,
