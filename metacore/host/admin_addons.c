@@ -2,6 +2,7 @@
 /* The operator's commands on addons. */
 #include "metacore/host/admin_internal.h"
 #include "metacore/host/guests_internal.h"
+#include "metacore/host/hooks_internal.h"
 
 typedef struct addon_call {
     mc_app *app;
@@ -52,12 +53,19 @@ static mc_code settings(addon_call *call, mc_ctx *ctx, mc_err *err)
                                    call->target.org_id, &call->out, err);
 }
 
-static const struct {
+typedef struct addon_change {
     const char *name;
     mc_code (*run)(addon_call *call, mc_ctx *ctx, mc_err *err);
-} changes[] = {
-    {"addon.enable", enable}, {"addon.disable", disable},   {"addon.uninstall", uninstall},
-    {"addon.rotate", rotate}, {"addon.settings", settings},
+    bool has_hooks;
+    mc_hook_event event;
+} addon_change;
+
+static const addon_change changes[] = {
+    {"addon.enable", enable, true, MC_HOOK_ENABLE},
+    {"addon.disable", disable, true, MC_HOOK_DISABLE},
+    {"addon.uninstall", uninstall, true, MC_HOOK_UNINSTALL},
+    {"addon.rotate", rotate, false, 0},
+    {"addon.settings", settings, false, 0},
 };
 
 static mc_code run_call(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
@@ -90,8 +98,8 @@ static void write_result(mc_arena *arena, mc_buf *out, const mc_installation *in
     out->failed |= mc_buf_failed(&row);
 }
 
-static mc_code run_change(addon_call *call, mc_ctx *ctx, const mc_json *in, mc_buf *out,
-                          mc_err *err)
+static mc_code run_change(const addon_change *change, addon_call *call, mc_ctx *ctx,
+                          const mc_json *in, mc_buf *out, mc_err *err)
 {
     mc_auth_org org;
     mc_code rc = mc__admin_required(in, "key", &call->target.addon_key, err);
@@ -106,7 +114,10 @@ static mc_code run_change(addon_call *call, mc_ctx *ctx, const mc_json *in, mc_b
     call->settings = mc_json_find(in, MC_STR("settings"));
     if (call->settings && call->settings->kind != MC_JSON_OBJECT)
         return mc_fail(err, MC_INVALID, "settings: want a JSON object");
-    rc = mc__admin_explain(ctx, mc_db_write(call->app->db, ctx, run_call, call, err), err);
+    rc = change->has_hooks
+             ? mc__host_change(call->app, ctx, change->event, &call->target, run_call, call, err)
+             : mc_db_write(call->app->db, ctx, run_call, call, err);
+    rc = mc__admin_explain(ctx, rc, err);
     if (rc == MC_OK)
         write_result(ctx->arena, out, &call->out);
     return rc;
@@ -178,7 +189,7 @@ mc_code mc__admin_addon(mc_app *app, mc_ctx *ctx, mc_str name, const mc_json *in
         if (!mc_str_eq(name, mc_z(changes[i].name)))
             continue;
         call.run = changes[i].run;
-        return run_change(&call, ctx, in, out, err);
+        return run_change(&changes[i], &call, ctx, in, out, err);
     }
     return mc_fail(err, MC_INVALID, "unknown command \"%.*s\"", MC_FMT(name));
 }

@@ -37,6 +37,20 @@ static mc_code load_secrets(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *e
                                      ctx->who.org_id, &s->secrets, err);
 }
 
+/* What is wiped after use is ours. */
+static mc_code copy_secrets(sending *s, mc_err *err)
+{
+    s->secrets.installation_id = s->call->secrets->installation_id;
+    for (; s->secrets.count < s->call->secrets->count; s->secrets.count++) {
+        mc_str text = s->call->secrets->items[s->secrets.count];
+
+        s->secrets.items[s->secrets.count] = mc_str_copy(s->ctx->arena, text);
+        if (s->secrets.items[s->secrets.count].len != text.len)
+            return mc_fail(err, MC_NO_MEMORY, "backend");
+    }
+    return MC_OK;
+}
+
 static mc_str id_text(mc_arena *arena, mc_uuid id)
 {
     char text[MC_UUID_TEXT_LEN];
@@ -154,7 +168,8 @@ mc_code mc__backend_call_run(mc_app *app, mc_ctx *ctx, const mc__backend_call *c
 {
     sending s = {.app = app, .ctx = ctx, .call = call};
     mc_ctx reading = *ctx; /* the read binds a connection of its own */
-    mc_code rc = mc_db_read(app->db, &reading, load_secrets, &s, err);
+    mc_code rc = call->secrets ? copy_secrets(&s, err)
+                               : mc_db_read(app->db, &reading, load_secrets, &s, err);
 
     if (rc == MC_OK)
         rc = describe(&s, err);

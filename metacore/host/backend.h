@@ -27,6 +27,7 @@ typedef struct mc__backend_call {
     int64_t timeout_ms;
     const mc_http_pair *headers; /* more of them; at most 4 */
     size_t header_count;
+    const mc_install_secrets *secrets; /* NULL: of the installation that is enabled */
 } mc__backend_call;
 
 /**

@@ -157,20 +157,24 @@ mc_code mc__guests_keep(mc__guests *self, mc__guest *guest, mc_err *err)
     return rc;
 }
 
-void mc__guests_after_change(mc__guests *self, const mc_addon_change *change)
+void mc__guests_drop(mc__guests *self, mc_str digest)
 {
     mc__guest *guest;
 
-    if (change->old_digest.len == 0 || mc_str_eq(change->old_digest, change->digest))
-        return;
     mc_mutex_lock(&self->mu);
-    guest = mc_map_remove(&self->loaded, change->old_digest);
+    guest = mc_map_remove(&self->loaded, digest);
     if (guest) {
         guest->next_gone = self->gone;
         self->gone = guest;
     }
     mc_mutex_unlock(&self->mu);
-    mc__guests_forget_load(self, change->old_digest);
+    mc__guests_forget_load(self, digest);
+}
+
+void mc__guests_after_change(mc__guests *self, const mc_addon_change *change)
+{
+    if (change->old_digest.len && !mc_str_eq(change->old_digest, change->digest))
+        mc__guests_drop(self, change->old_digest);
 }
 
 /* ---- loading ---- */

@@ -43,10 +43,5 @@ mc_code mc__guests_dispatch(void *user, mc_ctx *ctx, const mc_action_call *call,
 
 mc_code mc__guests_ready(mc__guests *self, mc_ctx *ctx, const mc_action_call *call, mc_err *err)
 {
-    mc__guest *guest = NULL;
-    mc_code rc =
-        self->runtime ? mc__guests_take(self, ctx, call->model->addon_key, &guest, err) : MC_OK;
-
-    mc__guests_unref(self, guest); /* it stays loaded */
-    return rc;
+    return mc__guests_fetch(self, ctx, call->model->addon_key, err);
 }

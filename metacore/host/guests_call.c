@@ -30,7 +30,10 @@ static mc_code invoke(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call,
                                  .ctx = ctx,
                                  .guest = guest,
                                  .installation = call->installation,
-                                 .in_transaction = ctx->is_alone};
+                                 .in_transaction = ctx->is_alone,
+                                 .is_member = call->is_member,
+                                 .own = call->own,
+                                 .own_count = call->own_count};
     mc_wasm_call wasm = {MC_WASM_CALL,
                          .function = call->function,
                          .input = call->input,
@@ -47,6 +50,27 @@ static mc_code invoke(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call,
         wasm.timeout_ms = MC__GUEST_TX_TIMEOUT_MS;
     rc = mc_wasm_invoke(guest->wasm, &wasm, answer, err);
     return rc == MC_OK ? rc : failed(ctx, rc, err);
+}
+
+mc_code mc__guests_fetch(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc_err *err)
+{
+    mc_ctx reading = *ctx;
+    mc_db_conn *opened = NULL;
+    mc__guest *guest = NULL;
+    mc_code rc = MC_OK;
+
+    if (!self->runtime)
+        return MC_OK;
+    if (!reading.conn) {
+        rc = mc_db_reader_open(self->app->db, &opened, err);
+        reading.conn = opened;
+    }
+    if (rc == MC_OK)
+        rc = mc__guests_take(self, &reading, addon_key, &guest, err);
+    ctx->failure_code = reading.failure_code;
+    mc__guests_unref(self, guest); /* it stays loaded */
+    mc_db_reader_close(opened);
+    return rc;
 }
 
 /* In a transaction nobody waits for a guest to be loaded: it was fetched before. */

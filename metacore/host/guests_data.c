@@ -62,6 +62,12 @@ static mc_code find_model(request *r, mc_ctx *ctx, mc_str table, mc_str key, mc_
 
     if (rc == MC_OK && table.len == 0 && key.len == 0)
         return mc_fail(err, MC_INVALID, "table or model is required");
+    for (size_t i = 0; i < r->call->own_count && rc == MC_OK && !r->model; i++) {
+        const mc_model *model = r->call->own[i];
+
+        if (mc_str_eq(key.len ? model->key : model->table, key.len ? key : table))
+            r->model = model;
+    }
     for (size_t i = 0; i < count && rc == MC_OK && !r->model; i++) {
         if (key.len ? mc_str_eq(all[i]->key, key)
                     : mc_str_eq(all[i]->table, table) && mc_str_eq(all[i]->addon_key, own))
@@ -90,6 +96,8 @@ static mc_code check_right(request *r, mc_ctx *ctx, mc_capability_kind kind, mc_
         rc = mc_capability_check(held, kind, target, err);
     if (rc == MC_OK && r->model)
         rc = mc__host_is_visible(app->host, ctx, r->model, &is_visible, err);
+    if (rc == MC_OK && r->model && r->call->is_member)
+        is_visible |= mc_str_eq(r->model->addon_key, r->call->guest->manifest->key);
     if (rc == MC_OK && !is_visible)
         rc = mc_fail(err, MC_NOT_FOUND, "no model \"%.*s\"", MC_FMT(name));
     return rc == MC_OK ? mc_models_for_org(app->models, r->model, ctx->who.org_id, &r->model, err)

@@ -97,6 +97,11 @@ typedef struct mc__invocation {
     /* What it writes is written in ctx's transaction, and stays there as that does: ctx's arena,
      * time and questions are the call's. What waits for others is not for it. */
     bool in_transaction;
+    /* Of an installation that is being made or changed: its addon's models are its own although
+     * they are not, or no longer, served; some are not even registered. */
+    bool is_member;
+    const mc_model *const *own;
+    size_t own_count;
 } mc__invocation;
 /* A mc_wasm_host_fn; user is an mc__invocation. */
 mc_code mc__guest_host(void *user, uint32_t import, const mc_str *args, size_t count,
@@ -124,6 +129,10 @@ mc_code mc__guest_request(mc__invocation *call, mc_arena *arena, const mc_str *a
 /* guests.c: the guest of what is installed as addon_key now; give it back with unref. */
 mc_code mc__guests_take(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc__guest **out,
                         mc_err *err);
+/* Loads what is installed as addon_key, when it is a guest and not there yet. Blocks. */
+mc_code mc__guests_fetch(mc__guests *self, mc_ctx *ctx, mc_str addon_key, mc_err *err);
+/* Forgets a guest whose installation failed. */
+void mc__guests_drop(mc__guests *self, mc_str digest);
 /* Frees what is no longer installed. Waits for processes: not on a loop, nor on the writer. */
 void mc__guests_sweep(mc__guests *self);
 /* One more ref of what is loaded, or NULL. */
@@ -165,6 +174,9 @@ typedef struct mc__guest_call {
     mc_str function;
     mc_str input;
     int64_t timeout_ms; /* at most; 0: what the guest may have anyway */
+    bool is_member;     /* as in mc__invocation, all three */
+    const mc_model *const *own;
+    size_t own_count;
 } mc__guest_call;
 #define MC__GUEST_TX_TIMEOUT_MS 2000 /* at most, of a call in a transaction: all writes wait */
 /**

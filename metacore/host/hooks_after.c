@@ -78,6 +78,15 @@ static mc_code enqueue_all(const told *t, mc_err *err)
     return rc;
 }
 
+mc_code mc__hooks_enqueue(mc_app *app, mc_ctx *ctx, mc_str addon_key, mc_hook_event event,
+                          mc_str payload, mc_err *err)
+{
+    const told t = {
+        .app = app, .ctx = ctx, .addon_key = addon_key, .event = event, .payload = payload};
+
+    return enqueue(&t, ctx, ctx->depth, MC_STR(""), err);
+}
+
 static bool is_wanted(mc_app *app, mc_ctx *ctx, const mc_model *model, mc_hook_event event)
 {
     if (model->addon_key.len == 0 || !mc_hooks_has(app->hooks, model->addon_key, event) ||

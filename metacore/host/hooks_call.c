@@ -44,6 +44,9 @@ static mc_code run_export(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, m
     mc_installation found;
     mc__guest_call guest = {.addon_key = call->addon_key,
                             .installation = call->installation,
+                            .is_member = call->installation != NULL,
+                            .own = call->own,
+                            .own_count = call->own_count,
                             .function = call->hook->function,
                             .input = call->payload};
     const mc_json *json;
@@ -95,6 +98,7 @@ static mc_code run_url(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_e
                                 .url = call->hook->url,
                                 .event = call->event,
                                 .body = call->payload,
+                                .secrets = call->secrets,
                                 .timeout_ms = MC__HOOK_TIMEOUT_MS};
     const mc_json *json = NULL;
     mc_http_reply reply;

@@ -26,8 +26,11 @@ typedef struct mc__hook_call {
     mc_str addon_key;
     mc_str event;   /* its name */
     mc_str payload; /* JSON */
-    const mc_installation
-        *installation; /* enabled; NULL: is looked for, and without one none runs */
+    /* Of a change that is being made; NULL: it is looked for, and runs only when it is enabled. */
+    const mc_installation *installation;
+    const mc_model *const *own; /* models that are not registered yet */
+    size_t own_count;
+    const mc_install_secrets *secrets; /* of a server's call; NULL: those of what is enabled */
 } mc__hook_call;
 
 /**
@@ -44,7 +47,25 @@ mc_code mc__hooks_ask(void *user, mc_ctx *ctx, const mc_dynamic_question *questi
 void mc__hook_write_row(mc_buf *out, mc_hook_event event, const mc_model *model, mc_uuid id,
                         mc_str input, mc_str record);
 
+/* hooks_lifecycle.c */
+bool mc__hooks_of_change(const mc_hook_set *set, mc_hook_event event);
+/* Asks the servers among them, before the change. secrets: NULL: those of what is enabled. */
+mc_code mc__hooks_ask_change(mc_app *app, mc_ctx *ctx, const mc_hook_set *set, mc_hook_event event,
+                             const mc_addon_change *change, const mc_install_secrets *secrets,
+                             mc_err *err);
+/* In its transaction: calls the modules among them; in one that others share (ctx->is_alone is
+ * not set) all of them are called later. UNINSTALLED: before anything of it is done. */
+mc_code mc__hooks_within_change(mc_app *app, mc_ctx *ctx, const mc_addon_change *change,
+                                mc_err *err);
+/* fn enables, disables or uninstalls target in ctx->conn's transaction; with the hooks of event
+ * around it. Blocks. */
+mc_code mc__host_change(mc_app *app, mc_ctx *ctx, mc_hook_event event,
+                        const mc_install_target *target, mc_db_fn fn, void *user, mc_err *err);
+
 /* hooks_after.c */
+/* Calls all hooks of event with payload once ctx->conn's transaction is committed. */
+mc_code mc__hooks_enqueue(mc_app *app, mc_ctx *ctx, mc_str addon_key, mc_hook_event event,
+                          mc_str payload, mc_err *err);
 /* Writes the jobs that call what follows a write; the outbox is there before dynamic. */
 mc_code mc__hooks_add_after(mc_app *app, mc_err *err);
 /* The kind of job that does it. */

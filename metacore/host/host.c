@@ -40,8 +40,8 @@ mc_code mc__host_new(mc_app *app, mc_host **out, mc_err *err)
                 .kernel_version = MC_STR(MC_KERNEL_VERSION),
                 .allow_unsigned = app->config.allow_unsigned, .on_loaded = on_loaded,
                 .on_loaded_user = app, .keys = &app->keys, .box = app->has_box ? &app->box : NULL,
-                .on_change = mc__host_on_change, .after_change = mc__host_after_change,
-                .change_user = app},
+                .on_change = mc__host_on_change, .before_uninstall = mc__host_before_uninstall,
+                .after_change = mc__host_after_change, .change_user = app},
             &self->installer, err);
     if (rc != MC_OK) {
         mc__host_free(self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /api/metacore/installations: an organization's addons, by whoever may manage them. */
 #include "metacore/host/guests_internal.h"
+#include "metacore/host/hooks_internal.h"
 
 #include <stdio.h>
 
@@ -241,7 +242,7 @@ static mc_code get_settings(mc_http_req *req, mc_http_res *res, void *user, mc_e
     return rc == MC_OK ? answer_settings(req, res, user, &installation, err) : rc;
 }
 
-/* ---- changing; on the writer ---- */
+/* ---- changing; not on the writer: its hooks may be asked first ---- */
 
 typedef mc_code (*change_fn)(mc_installer *self, mc_ctx *ctx, const mc_install_target *target,
                              mc_installation *out, mc_err *err);
@@ -253,32 +254,51 @@ static mc_install_target target_of(mc_http_req *req)
                                .ignore_requires = is_on(req, "ignore_requires")};
 }
 
-static mc_code change(mc_http_req *req, mc_http_res *res, void *user, change_fn fn, mc_err *err)
-{
-    mc_install_target target = target_of(req);
-    mc_installation installation;
-    mc_code rc = fn(installer_of(user), mc_http_ctx(req), &target, &installation, err);
+typedef struct change_call {
+    mc_installer *installer;
+    mc_install_target target;
+    change_fn fn; /* NULL: it is uninstalled */
+    bool drop;
+    mc_installation out;
+} change_call;
 
-    return rc == MC_OK ? answer(user, req, res, &installation, err) : rc;
+static mc_code run_change(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    change_call *call = user;
+
+    (void)conn; /* in ctx */
+    return call->fn ? call->fn(call->installer, ctx, &call->target, &call->out, err)
+                    : mc_installer_uninstall(call->installer, ctx, &call->target, call->drop,
+                                             &call->out, err);
+}
+
+static mc_code change(mc_http_req *req, mc_http_res *res, void *user, mc_hook_event event,
+                      change_fn fn, mc_err *err)
+{
+    change_call call = {.installer = installer_of(user), .target = target_of(req), .fn = fn};
+    mc_code rc =
+        mc__host_change(user, mc_http_ctx(req), event, &call.target, run_change, &call, err);
+
+    return rc == MC_OK ? answer(user, req, res, &call.out, err) : rc;
 }
 
 static mc_code enable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
-    return change(req, res, user, mc_installer_enable, err);
+    return change(req, res, user, MC_HOOK_ENABLE, mc_installer_enable, err);
 }
 
 static mc_code disable(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
-    return change(req, res, user, mc_installer_disable, err);
+    return change(req, res, user, MC_HOOK_DISABLE, mc_installer_disable, err);
 }
 
 /* DELETE /installations/:key?drop= */
 static mc_code uninstall(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
-    mc_install_target target = target_of(req);
-    mc_installation was;
-    mc_code rc = mc_installer_uninstall(installer_of(user), mc_http_ctx(req), &target,
-                                        is_on(req, "drop"), &was, err);
+    change_call call = {
+        .installer = installer_of(user), .target = target_of(req), .drop = is_on(req, "drop")};
+    mc_code rc = mc__host_change(user, mc_http_ctx(req), MC_HOOK_UNINSTALL, &call.target,
+                                 run_change, &call, err);
 
     return rc == MC_OK ? mc_http_ok_message(res, 200, MC_STR("uninstalled"), err) : rc;
 }
@@ -548,11 +568,13 @@ static mc_code install(mc_http_req *req, mc_http_res *res, void *user, mc_err *e
 
 /* ---- routes ---- */
 
-#define CHANGE(verb, path, what, how)                                                              \
+#define CHANGE_IN(how_long, verb, path, what, how)                                                 \
     {                                                                                              \
-        .method = verb, .pattern = path, .run = MC_HTTP_WRITE, .flags = MC_HTTP_NO_STORE,          \
+        .method = verb, .pattern = path, .run = how_long, .flags = MC_HTTP_NO_STORE,               \
         .prepare = what, .handle = how, .max_body_bytes = SETTINGS_BYTES_MAX                       \
     }
+#define CHANGE(verb, path, what, how) CHANGE_IN(MC_HTTP_WRITE, verb, path, what, how)
+#define HOOKED(verb, path, what, how) CHANGE_IN(MC_HTTP_POOL, verb, path, what, how)
 #define LOOK(path, how)                                                                            \
     {                                                                                              \
         .method = "GET", .pattern = path, .run = MC_HTTP_READ, .handle = how                       \
@@ -575,9 +597,9 @@ mc_code mc__app_mount_addons(mc_app *app, mc_err *err)
          .flags = MC_HTTP_BODY_FILE | MC_HTTP_NO_STORE,
          .handle = install,
          .max_body_bytes = MC_BUNDLE_PACKED_MAX + FORM_BYTES},
-        CHANGE("DELETE", "/metacore/installations/:key", prepare, uninstall),
-        CHANGE("POST", "/metacore/installations/:key/enable", prepare, enable),
-        CHANGE("POST", "/metacore/installations/:key/disable", prepare, disable),
+        HOOKED("DELETE", "/metacore/installations/:key", prepare, uninstall),
+        HOOKED("POST", "/metacore/installations/:key/enable", prepare, enable),
+        HOOKED("POST", "/metacore/installations/:key/disable", prepare, disable),
         CHANGE("POST", "/metacore/installations/:key/rotate", prepare, rotate),
         CHANGE("POST", "/metacore/installations/:key/settings", prepare_settings, set_settings),
         CHANGE("PUT", "/metacore/installations/:key/settings", prepare_settings, set_settings),

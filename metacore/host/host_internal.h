@@ -22,6 +22,9 @@ mc_code mc__host_read(mc_arena *arena, mc_str path, mc_install_source *out, mc_b
                       mc_err *err);
 /* host_lifecycle.c: tells the addon's own code, within the transaction; user is the app. */
 mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err);
+/* Its modules, before it is gone; user is the app. */
+mc_code mc__host_before_uninstall(void *user, mc_ctx *ctx, const mc_addon_change *change,
+                                  mc_err *err);
 /* host_events.c: tells an organization's browsers; user is the app. */
 void mc__host_after_change(void *user, const mc_addon_change *change);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addons whose code is the program's own, around what happens to them and to their rows. */
-#include "metacore/host/host_internal.h"
+#include "metacore/host/hooks_internal.h"
 
 mc_lifecycle *mc_host_lifecycle(mc_host *self)
 {
@@ -39,13 +39,11 @@ static mc_code keep_words(mc_app *app, mc_ctx *ctx, const mc_addon_change *chang
     return rc;
 }
 
-mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err)
+static mc_code tell_program(const mc_app *app, mc_ctx *ctx, const mc_addon_change *change,
+                            mc_err *err)
 {
-    mc_app *app = user;
-    mc_code rc = keep_words(app, ctx, change, err);
+    mc_code rc;
 
-    if (rc != MC_OK)
-        return rc;
     switch (change->event) {
     case MC_ADDON_INSTALLED:
         rc = tell(app, ctx, change, MC_ON_INSTALL, err);
@@ -63,6 +61,23 @@ mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *chang
         rc = change->was_enabled ? tell(app, ctx, change, MC_ON_DISABLE, err) : MC_OK;
         return rc == MC_OK ? tell(app, ctx, change, MC_ON_UNINSTALL, err) : rc;
     }
+}
+
+mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *change, mc_err *err)
+{
+    mc_code rc = keep_words(user, ctx, change, err);
+
+    if (rc == MC_OK)
+        rc = tell_program(user, ctx, change, err);
+    return rc == MC_OK && change->event != MC_ADDON_UNINSTALLED
+               ? mc__hooks_within_change(user, ctx, change, err)
+               : rc;
+}
+
+mc_code mc__host_before_uninstall(void *user, mc_ctx *ctx, const mc_addon_change *change,
+                                  mc_err *err)
+{
+    return mc__hooks_within_change(user, ctx, change, err);
 }
 
 mc_code mc_host_install_compiled(mc_host *self, mc_ctx *ctx, mc_str addon_key,

@@ -21,7 +21,7 @@ static const char *members(const char *more)
 {
     return text_of(",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/"
                    "backend.wasm\",\"timeout_ms\":700,\"memory_limit_mb\":16,"
-                   "\"exports\":[\"judge\",\"note\",\"work\"]}%s",
+                   "\"exports\":[\"judge\",\"note\",\"work\",\"born\",\"gone\",\"toggle\"]}%s",
                    more);
 }
 
@@ -197,5 +197,88 @@ MC_TEST("hooks are asked about what an action writes in its transaction, too")
                              "\"message\":\"no bad names\"}");
     MC_EXPECT_HAS(mine.body, "\"made\":{\"success\":true");
     MC_EXPECT(come("inner", 1) && come("bad%20one", 0));
+    close_all();
+}
+
+static const char *lifecycle(void)
+{
+    return text_of(",\"lifecycle_hooks\":{\"install\":%s,\"uninstall\":%s,\"enable\":%s,"
+                   "\"disable\":%s}",
+                   hook("born"), hook("gone"), hook("toggle"), hook("toggle"));
+}
+
+static const struct {
+    const char *what, *version;
+    int status;
+    const char *has;
+} births[] = {
+    {"it declines", "0.0.1", 422, "{\"code\":\"not_yet\",\"message\":\"not before its time\"}"},
+    {"it traps", "0.0.2", 422, "install hook born: "},
+    {"it takes too long", "0.0.3", 504, "\"code\":\"timeout\""},
+};
+
+MC_TEST("an addon's own code has a word in its installation, and its rows are there with it")
+{
+    MC_REQUIRE(open_all());
+    for (size_t i = 0; i < MC_LEN(births); i++) {
+        MC_CASE(births[i].what);
+        MC_EXPECT_EQ(install(births[i].version, lifecycle()), births[i].status);
+        MC_EXPECT_HAS(mine.body, births[i].has);
+        MC_EXPECT_EQ(mc_client_call(&mine, "GET", ADDON, NULL), 404);
+        MC_EXPECT_EQ(mc_client_call(&mine, "GET", ITEMS, NULL), 404);
+    }
+    MC_CASE("it agrees: once");
+    MC_EXPECT_EQ(install("1.0.0", lifecycle()), 200);
+    MC_EXPECT(come("seed", 1) && come("enabled", 0));
+    MC_CASE("an upgrade is no installation");
+    MC_EXPECT_EQ(install("1.1.0", lifecycle()), 200);
+    MC_EXPECT(come("seed", 1));
+    MC_CASE("disabled and enabled, each in the change's transaction");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/disable", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/disable", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/enable", NULL), 200);
+    MC_EXPECT(come("disabled", 1) && come("enabled", 1));
+    MC_CASE("a no keeps it as it is");
+    MC_EXPECT_EQ(install("2.0.0", lifecycle()), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/disable", NULL), 422);
+    MC_EXPECT_HAS(mine.body, "{\"code\":\"stuck\",\"message\":\"it is stuck\"}");
+    MC_EXPECT(come("disabled", 1));
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", ADDON, NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"status\":\"enabled\"");
+    MC_CASE("nor is it uninstalled while it says no");
+    MC_EXPECT_EQ(create("precious"), 201);
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", ADDON "?drop=1", NULL), 422);
+    MC_EXPECT_HAS(mine.body, "something precious is left");
+    MC_EXPECT(come("precious", 1));
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(ITEMS "?f_name=precious"), NULL), 200);
+    {
+        mc_str id = mc_str_copy(arena, mc_client_field(&mine, "id"));
+
+        MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of(ITEMS "/%.*s", MC_FMT(id)), NULL),
+                     200);
+    }
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", ADDON "?drop=1", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", ITEMS, NULL), 404);
+    MC_CASE("and installed anew it begins anew");
+    MC_EXPECT_EQ(install("1.0.0", lifecycle()), 200);
+    MC_EXPECT(come("seed", 1) && come("enabled", 0));
+    close_all();
+}
+
+MC_TEST("a rehearsed installation asks the addon's code, and nothing of that stays")
+{
+    mc_str packed;
+
+    MC_REQUIRE(open_all());
+    packed =
+        kit_pack_module(arena,
+                        kit_manifest(arena, "judges", "1.0.0", KIT_MODEL("judges_items", KIT_NAME),
+                                     members(lifecycle())),
+                        MC_TEST_GUEST);
+    MC_EXPECT_EQ(kit_upload(&mine, "judges", "?dry_run=1", packed, MC_STR("")), 200);
+    MC_EXPECT_HAS(mine.body, "\"dry_run\":true");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", ADDON, NULL), 404);
+    MC_EXPECT_EQ(kit_upload(&mine, "judges", "", packed, MC_STR("")), 200);
+    MC_EXPECT(come("seed", 1));
     close_all();
 }

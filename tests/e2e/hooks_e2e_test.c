@@ -3,6 +3,7 @@
 #include "addon_kit.h"
 #include "mc_receiver.h"
 #include "mc_test.h"
+#include "metacore/security/request_signature.h"
 #include "workshop.h"
 
 #include <signal.h>
@@ -27,6 +28,8 @@ static mc_reaction decide(void *user, const mc_received *got)
     (void)user;
     if (strstr(got->body, "\"name\":\"hang\"") && strstr(got->path, "/after"))
         return (mc_reaction){.status = 0};
+    if (strstr(got->path, "/cycle") && strstr(got->body, "\"version\":\"0."))
+        return (mc_reaction){.status = 403, .body = "{\"message\":\"not licensed\"}"};
     if (strstr(got->path, "/before") && strstr(got->body, "refuse"))
         return (mc_reaction){.status = 422,
                              .body = "{\"error\":{\"code\":\"no\",\"message\":\"not this one\"}}"};
@@ -399,5 +402,112 @@ MC_TEST("a process that is killed before a hook was answered calls it again")
     MC_REQUIRE(mc_process_start(&process, data, within));
     MC_REQUIRE(sign_in());
     MC_EXPECT(mc_receiver_wait(&receiver, "/after_create/first", 2, WAIT_MS));
+    close_all();
+}
+
+static int install_cycle(mc_client *client, const char *version)
+{
+    mc_buf more;
+
+    mc_buf_init_arena(&more, arena, 0);
+    mc_buf_printf(&more,
+                  ",\"lifecycle_hooks\":{\"install\":[%s],\"uninstall\":[%s],\"enable\":[%s],"
+                  "\"disable\":[%s]}",
+                  hook("install", "cycle/install", ""), hook("uninstall", "cycle/uninstall", ""),
+                  hook("enable", "cycle/enable", ""), hook("disable", "cycle/disable", ""));
+    return kit_upload(
+        client, "cycle", "",
+        kit_pack(arena,
+                 kit_manifest(arena, "cycle", version, KIT_MODEL("cycle_items", KIT_NAME),
+                              mc_str_z(arena, mc_buf_get(&more))),
+                 NULL),
+        MC_STR(""));
+}
+
+#define CYCLE "/api/metacore/installations/cycle"
+
+static void expect_told(const char *path, size_t count, mc_str secret)
+{
+    const mc_received *got = mc_receiver_get(&receiver, path, count - 1);
+    mc_signed_request what;
+    mc_err err;
+
+    MC_EXPECT_EQ(count_of(path), count);
+    if (!got)
+        return;
+    what = (mc_signed_request){.timestamp = mc_received_header(got, "X-Metacore-Timestamp"),
+                               .nonce = mc_received_header(got, "X-Metacore-Nonce"),
+                               .method = MC_STR("POST"),
+                               .path = mc_z(path),
+                               .body = mc_str_of(got->body, got->body_len)};
+    MC_EXPECT_OK(mc_request_verify(secret, &what, mc_received_header(got, "X-Metacore-Signature"),
+                                   mc_clock_now((mc_clock){0}), MC_REQUEST_SKEW_S, &err),
+                 &err);
+}
+
+MC_TEST("an addon's server is asked before it is installed, enabled, disabled or uninstalled")
+{
+    mc_str secret, org;
+
+    MC_REQUIRE(open_all());
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/auth/me", NULL), 200);
+    org = mc_str_copy(arena, mc_client_field(&mine, "organization_id"));
+    MC_CASE("a no");
+    MC_EXPECT_EQ(install_cycle(&mine, "0.9.0"), 422);
+    MC_EXPECT_HAS(mine.body, "\"message\":\"not licensed\"");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", CYCLE, NULL), 404);
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/cycle_items", NULL), 404);
+    MC_CASE("a yes, signed with the secret that the installation has then");
+    MC_EXPECT_EQ(install_cycle(&mine, "1.0.0"), 200);
+    secret = mc_str_copy(arena, mc_client_field(&mine, "install_secret"));
+    MC_EXPECT_EQ(secret.len, (size_t)64);
+    expect_told("/cycle/install", 2, secret);
+    MC_EXPECT_Z(last_body("/cycle/install"),
+                text_of("{\"event\":\"install\",\"addon_key\":\"cycle\",\"org_id\":\"%.*s\","
+                        "\"version\":\"1.0.0\"}",
+                        MC_FMT(org)));
+    MC_EXPECT_EQ(count_of("/cycle/enable"), (size_t)0);
+    MC_CASE("each change, once");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", CYCLE "/disable", NULL), 200);
+    expect_told("/cycle/disable", 1, secret);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", CYCLE "/disable", NULL), 200);
+    expect_told("/cycle/disable", 1, secret);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", CYCLE "/enable", NULL), 200);
+    expect_told("/cycle/enable", 1, secret);
+    MC_EXPECT_EQ(install_cycle(&mine, "1.1.0"), 200);
+    expect_told("/cycle/install", 2, secret);
+    MC_CASE("while it is disabled, too");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", CYCLE "/disable", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", CYCLE, NULL), 200);
+    expect_told("/cycle/uninstall", 1, secret);
+    close_all();
+}
+
+MC_TEST(
+    "what every organization gets tells its server afterwards, and keeps nobody from signing up")
+{
+    char folder[200], path[240];
+    const char *args[] = {"--dev", "--allow-private-egress", "--addons", folder, NULL};
+    FILE *file;
+
+    arena = mc_arena_new((size_t)64 << 20);
+    receiver = (mc_receiver){.decide = decide};
+    MC_REQUIRE(mc_receiver_start(&receiver));
+    (void)snprintf(folder, sizeof(folder), "%s", mc_test_dir());
+    (void)snprintf(path, sizeof(path), "%s/manifest.json", folder);
+    file = fopen(path, "we");
+    MC_REQUIRE(file);
+    (void)fprintf(file, "%s",
+                  kit_manifest(arena, "cycle", "0.5.0", KIT_MODEL("cycle_items", KIT_NAME),
+                               text_of(",\"lifecycle_hooks\":{\"install\":[%s]}",
+                                       hook("install", "cycle/install", ""))));
+    MC_REQUIRE(fclose(file) == 0);
+    MC_REQUIRE(mc_process_start(&process, mc_test_dir(), args) && sign_in());
+    MC_REQUIRE(mc_receiver_wait(&receiver, "/cycle/install", 1, WAIT_MS)); /* who says no */
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", CYCLE, NULL), 200);
+    MC_EXPECT_EQ(mc_client_register(&theirs, "Theirs", "theirs@example.com", "theirs-password"),
+                 201);
+    MC_EXPECT(mc_receiver_wait(&receiver, "/cycle/install", 2, WAIT_MS));
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", CYCLE, NULL), 200);
     close_all();
 }

@@ -100,3 +100,42 @@ EXPORT("work") mc_answer work(const char *input, u32 len)
     mc_put("}}");
     return mc_finish();
 }
+
+/* What happens to the addon itself. */
+EXPORT("born") mc_answer born(const char *input, u32 len)
+{
+    (void)mc_host_data_mutate(
+        MC_TEXT("{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"seed\"}}"));
+    if (has(input, len, "\"version\":\"0.0.1\""))
+        return say(NO("not_yet", "not before its time"));
+    if (has(input, len, "\"version\":\"0.0.2\""))
+        __builtin_trap();
+    if (has(input, len, "\"version\":\"0.0.3\""))
+        return spin();
+    return 0;
+}
+
+EXPORT("gone") mc_answer gone(const char *input, u32 len)
+{
+    u32 size;
+    mc_answer rows = mc_host_data_query(
+        MC_TEXT("{\"table\":\"judges_items\",\"where\":{\"name\":\"precious\"}}"));
+
+    (void)input;
+    (void)len;
+    size = (u32)rows;
+    if (has((const char *)(u32)(rows >> 32), size, "\"name\":\"precious\""))
+        return say(NO("precious", "something precious is left"));
+    return 0;
+}
+
+EXPORT("toggle") mc_answer toggle(const char *input, u32 len)
+{
+    if (has(input, len, "\"event\":\"enable\""))
+        (void)mc_host_data_mutate(MC_TEXT(
+            "{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"enabled\"}}"));
+    else
+        (void)mc_host_data_mutate(MC_TEXT(
+            "{\"op\":\"create\",\"table\":\"judges_items\",\"data\":{\"name\":\"disabled\"}}"));
+    return has(input, len, "\"version\":\"2.0.0\"") ? say(NO("stuck", "it is stuck")) : 0;
+}
