@@ -196,7 +196,8 @@ struct mc_dynamic_question {
 MC_API MC_MUST_USE mc_code mc_dynamic_transact(mc_dynamic *self, mc_ctx *ctx, bool is_alone,
                                                mc_db_fn fn, void *user, mc_err *err);
 
-/* The same in its parts, for whoever runs transactions himself. */
+/* The same in its parts, for whoever runs transactions himself. Without them a write that has to be
+ * decided about fails with INTERRUPTED. */
 /** At a transaction's end: rc, or INTERRUPTED when it has to be undone, and asked. */
 MC_API MC_MUST_USE mc_code mc_dynamic_end(const mc_ctx *ctx, mc_code rc, mc_err *err);
 /** Whether ctx's transaction was undone for that. */

@@ -28,6 +28,7 @@ struct mc_dynamic_questions {
     size_t open;
     unsigned rounds;
     bool is_waived;
+    bool is_expected; /* whoever runs the transaction knows that there may be any */
 };
 
 static mc_code start(mc_ctx *ctx, mc_err *err)
@@ -108,6 +109,9 @@ static mc_code raise(mc_ctx *ctx, const mc_dynamic_question *wanted, mc_uuid *ne
     all->expected = q->next;
     if (new_id && mc_uuid_is_nil(*new_id))
         *new_id = q->new_id;
+    /* Who does not know of questions would commit what nobody has decided about. */
+    if (!q->is_answered && !all->is_expected)
+        return mc_fail(err, MC_INTERRUPTED, "writes have to be decided about first");
     if (!q->is_answered || q->answer.code == MC_OK)
         return MC_OK;
     *err = q->answer;
@@ -234,6 +238,7 @@ mc_code mc_dynamic_ask(mc_dynamic *self, mc_ctx *ctx, mc_err *err)
     ctx->questions = all;
     all->expected = all->first;
     all->open = 0;
+    all->is_expected = true;
     return MC_OK;
 }
 
@@ -272,6 +277,8 @@ mc_code mc_dynamic_transact(mc_dynamic *self, mc_ctx *ctx, bool is_alone, mc_db_
 
     ctx->questions = NULL;
     rc = start(ctx, err); /* shared by who copies ctx within fn */
+    if (rc == MC_OK)
+        ctx->questions->is_expected = true;
     while (rc == MC_OK) {
         rc = is_alone ? mc_db_write_alone(db, ctx, run, &t, err)
                       : mc_db_write(db, ctx, run, &t, err);

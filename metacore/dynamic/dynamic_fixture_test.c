@@ -100,7 +100,8 @@ static mc_code open_all(dynamic_fixture *f, mc_str url, const mc_dynamic_config 
         &(mc_dynamic_config){MC_DYNAMIC_CONFIG, .db = f->db, .models = f->models, .check = allow,
                              .on_change = told, .on_change_user = f, .dispatch = config->dispatch,
                              .dispatch_user = config->dispatch_user, .on_write = config->on_write,
-                             .wants_before = config->wants_before, .on_write_user = f},
+                             .wants_before = config->wants_before, .on_write_user = f,
+                             .ask = config->ask, .is_asked = config->is_asked, .ask_user = f},
         &f->dynamic, &f->err);
 }
 
