@@ -18,8 +18,10 @@
 /* ?drop=1&…, of the switches that are there. */
 static void write_query(const command *self, mc_buf *path)
 {
-    static const char *const switches[][2] = {
-        {"dry-run", "dry_run=1"}, {"drop", "drop=1"}, {"ignore-requires", "ignore_requires=1"}};
+    static const char *const switches[][2] = {{"dry-run", "dry_run=1"},
+                                              {"drop", "drop=1"},
+                                              {"force", "force=1"},
+                                              {"ignore-requires", "ignore_requires=1"}};
     char before = '?';
 
     for (size_t i = 0; i < MC_LEN(switches); i++) {

@@ -34,6 +34,7 @@ static void add_switches(const command *self, mc_buf *request)
 {
     static const char *const switches[][2] = {{"dry-run", ",\"dry_run\":true"},
                                               {"drop", ",\"drop\":true"},
+                                              {"force", ",\"force\":true"},
                                               {"ignore-requires", ",\"ignore_requires\":true"}};
 
     for (size_t i = 0; i < MC_LEN(switches); i++) {
@@ -205,8 +206,8 @@ static const char *const sign_options[] = {"out", "key", NULL};
 static const char *const verify_options[] = {"key", "signature", NULL};
 static const char *const key_options[] = {"key", NULL};
 static const char *const settings_options[] = {"org", "set", REMOTE_OPTIONS, NULL};
-static const char *const drop_switches[] = {"drop", "ignore-requires", NULL};
-static const char *const state_switches[] = {"ignore-requires", NULL};
+static const char *const drop_switches[] = {"drop", "force", "ignore-requires", NULL};
+static const char *const state_switches[] = {"force", "ignore-requires", NULL};
 static const char *const install_switches[] = {"ignore-requires", "dry-run", NULL};
 static const char *const strict_switches[] = {"strict", NULL};
 static const char *const v1_switches[] = {"v1", NULL};
@@ -256,16 +257,17 @@ static const addon_action actions[] = {
     {"list", list, "list [--org O]",
      "Which organization has which addon, and what a running server runs its code with.",
      org_options, addon_no_names, 0, 0},
-    {"enable", enable, "enable KEY --org O [--ignore-requires]",
+    {"enable", enable, "enable KEY --org O [--ignore-requires] [--force]",
      "Serves the addon to the organization again; not without those that it requires, unless\n"
-     "you insist.",
+     "you insist. --force does not ask the addon's own hooks.",
      org_options, state_switches, 1, 1},
-    {"disable", disable, "disable KEY --org O [--ignore-requires]",
-     "Serves it no more; its rows stay. Not while an enabled one requires it, unless you insist.",
+    {"disable", disable, "disable KEY --org O [--ignore-requires] [--force]",
+     "Serves it no more; its rows stay. Not while an enabled one requires it, unless you insist.\n"
+     "--force does not ask the addon's own hooks.",
      org_options, state_switches, 1, 1},
-    {"uninstall", uninstall, "uninstall KEY --org O [--drop] [--ignore-requires]",
+    {"uninstall", uninstall, "uninstall KEY --org O [--drop] [--ignore-requires] [--force]",
      "Takes the addon from the organization; --drop drops its rows, too. Not while an installed\n"
-     "one requires it, unless you insist.",
+     "one requires it, unless you insist. --force does not ask the addon's own hooks.",
      org_options, drop_switches, 1, 1},
     {"rotate", rotate, "rotate KEY --org O", "Makes a new install secret, shown once.", org_options,
      addon_no_names, 1, 1},

@@ -12,6 +12,7 @@ typedef struct hook_call {
     const mc_action_call *action;
     mc_str name; /* "model::action" */
     mc_str url;
+    bool is_module; /* what it names is an export called like the action */
 } hook_call;
 
 static mc_code find_url(hook_call *hook, mc_ctx *ctx, mc_err *err)
@@ -36,6 +37,9 @@ static mc_code find_url(hook_call *hook, mc_ctx *ctx, mc_err *err)
     (void)mc_json_get_str(
         mc_json_find(mc_json_find_nocase(manifest->root, MC_STR("hooks")), hook->name), &url);
     hook->url = mc_str_copy(ctx->arena, mc_str_trim(url));
+    hook->is_module = mc__guest_is_declared(manifest) &&
+                      !mc_str_starts_with(hook->url, MC_STR("http://")) &&
+                      !mc_str_starts_with(hook->url, MC_STR("https://"));
     mc_manifest_free(manifest);
     return hook->url.ptr || url.len == 0 ? MC_OK : mc_fail(err, MC_NO_MEMORY, "action");
 }
@@ -119,6 +123,8 @@ static mc_code dispatch_hook(mc_app *app, mc_ctx *ctx, const mc_action_call *cal
 
     if (rc == MC_OK && hook.url.len == 0)
         return mc_fail(err, MC_NOT_PROVIDED, "unsupported trigger type: \"webhook\"");
+    if (rc == MC_OK && hook.is_module)
+        return mc__guests_dispatch_export(app->guests, ctx, call, call->key, out, err);
     return rc == MC_OK ? call_url(&hook, ctx, out, err) : rc;
 }
 

@@ -110,6 +110,7 @@ static mc_code run_change(const addon_change *change, addon_call *call, mc_ctx *
         return rc;
     call->target.org_id = org.id;
     call->target.ignore_requires = is_set(in, "ignore_requires");
+    call->target.is_forced = is_set(in, "force");
     call->drop = is_set(in, "drop");
     call->settings = mc_json_find(in, MC_STR("settings"));
     if (call->settings && call->settings->kind != MC_JSON_OBJECT)

@@ -190,6 +190,10 @@ typedef struct mc__guest_call {
 mc_code mc__guests_call(mc__guests *self, mc_ctx *ctx, const mc__guest_call *call, mc_str *out,
                         mc_err *err);
 
+/* guests_action.c: an action by an export, whatever its trigger is. */
+mc_code mc__guests_dispatch_export(mc__guests *self, mc_ctx *ctx, const mc_action_call *call,
+                                   mc_str function, mc_buf *out, mc_err *err);
+
 /* guests_metrics.c: a collector; user is the guests, which have a runtime. */
 void mc__guests_collect(mc_metrics_sink *sink, void *user);
 

@@ -4,6 +4,8 @@
 #include "metacore/host/guests_internal.h"
 #include "metacore/host/hooks_internal.h"
 
+#define SCRATCH_BYTES ((size_t)64 << 20)
+
 /* {"success":false,"error":{"code","message"}}, {"ok":false,"error":"…"}: a no. */
 static mc_code read_verdict(mc_ctx *ctx, const mc_json *answer, mc_err *err)
 {
@@ -123,6 +125,7 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
 {
     mc_ctx own = *ctx; /* what it leaves behind is not the request's */
     mc_db_conn *opened = NULL;
+    mc_arena *scratch = NULL;
     mc_code rc = MC_OK;
 
     own.questions = NULL;
@@ -133,6 +136,11 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
     if (own.depth > MC__HOOK_DEPTH_MAX)
         return mc_fail(err, MC_REJECTED, "hooks of addons call each other more than %d deep",
                        MC__HOOK_DEPTH_MAX);
+    if (!ctx->is_alone) { /* else what it writes is told from there, after the commit */
+        own.arena = scratch = mc_arena_new(SCRATCH_BYTES);
+        if (!scratch)
+            return mc_fail(err, MC_NO_MEMORY, "hook");
+    }
     if (!own.conn) {
         rc = mc_db_reader_open(app->db, &opened, err);
         own.conn = opened;
@@ -141,6 +149,7 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
         rc = call->hook->url.len ? run_url(app, &own, call, err) : run_export(app, &own, call, err);
     mc_db_reader_close(opened);
     if (rc != MC_OK)
-        ctx->failure_code = own.failure_code;
+        ctx->failure_code = mc_str_copy(ctx->arena, own.failure_code);
+    mc_arena_free(scratch);
     return rc;
 }

@@ -253,7 +253,7 @@ mc_code mc__host_change(mc_app *app, mc_ctx *ctx, mc_hook_event event,
     mc_hook_set *set = mc_hooks_take(app->hooks, target->addon_key);
     looking l = {.app = app, .target = target, .event = event};
     mc_ctx reading = *ctx; /* the read binds a connection of its own */
-    bool has_hooks = mc__hooks_of_change(set, event);
+    bool has_hooks = !target->is_forced && mc__hooks_of_change(set, event);
     mc_code rc = has_hooks ? mc_db_read(app->db, &reading, look, &l, err) : MC_OK;
 
     if (rc == MC_OK && l.is_change)

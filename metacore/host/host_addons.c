@@ -251,7 +251,8 @@ static mc_install_target target_of(mc_http_req *req)
 {
     return (mc_install_target){.addon_key = key_of(req),
                                .org_id = mc_http_ctx(req)->who.org_id,
-                               .ignore_requires = is_on(req, "ignore_requires")};
+                               .ignore_requires = is_on(req, "ignore_requires"),
+                               .is_forced = is_on(req, "force")};
 }
 
 typedef struct change_call {

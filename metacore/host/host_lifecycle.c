@@ -69,7 +69,7 @@ mc_code mc__host_on_change(void *user, mc_ctx *ctx, const mc_addon_change *chang
 
     if (rc == MC_OK)
         rc = tell_program(user, ctx, change, err);
-    return rc == MC_OK && change->event != MC_ADDON_UNINSTALLED
+    return rc == MC_OK && change->event != MC_ADDON_UNINSTALLED && !change->is_forced
                ? mc__hooks_within_change(user, ctx, change, err)
                : rc;
 }

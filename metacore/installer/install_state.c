@@ -17,7 +17,8 @@ static mc_code set_status(mc_ctx *ctx, const mc_installation *row, bool is_enabl
 
 /* Enabling what is enabled changes nothing, and nobody is told. */
 static mc_code change_status(mc_installer *self, mc_ctx *ctx, mc_addon_event event,
-                             const mc_installation *row, mc_err *err)
+                             const mc_install_target *target, const mc_installation *row,
+                             mc_err *err)
 {
     bool is_enabled = event == MC_ADDON_ENABLED;
     mc__addon addon;
@@ -39,6 +40,7 @@ static mc_code change_status(mc_installer *self, mc_ctx *ctx, mc_addon_event eve
                                                      .version = addon.version,
                                                      .digest = addon.digest,
                                                      .old_digest = addon.digest,
+                                                     .is_forced = target->is_forced,
                                                      .was_enabled = !is_enabled,
                                                      .is_enabled = is_enabled},
                                   MC_STR(""), err);
@@ -54,7 +56,7 @@ mc_code mc_installer_enable(mc_installer *self, mc_ctx *ctx, const mc_install_ta
     if (rc == MC_OK)
         rc = mc__check_requires_kept(ctx, target, &warning, err);
     if (rc == MC_OK)
-        rc = change_status(self, ctx, MC_ADDON_ENABLED, &row, err);
+        rc = change_status(self, ctx, MC_ADDON_ENABLED, target, &row, err);
     if (rc == MC_OK)
         rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, out, err);
     if (rc == MC_OK)
@@ -72,7 +74,7 @@ mc_code mc_installer_disable(mc_installer *self, mc_ctx *ctx, const mc_install_t
     if (rc == MC_OK)
         rc = mc__check_dependents(ctx, target, true, &warning, err);
     if (rc == MC_OK)
-        rc = change_status(self, ctx, MC_ADDON_DISABLED, &row, err);
+        rc = change_status(self, ctx, MC_ADDON_DISABLED, target, &row, err);
     if (rc == MC_OK)
         rc = mc_installer_find(self, ctx, target->addon_key, target->org_id, out, err);
     if (rc == MC_OK)
@@ -162,7 +164,7 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, addon_key, &addon, err);
     if (rc == MC_OK)
-        rc = tell_before(self, ctx, &row, &addon, err);
+        rc = target->is_forced ? MC_OK : tell_before(self, ctx, &row, &addon, err);
     mc__step(self, "row");
     if (rc == MC_OK)
         rc = delete_row(ctx, &row, err);

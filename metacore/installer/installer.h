@@ -54,6 +54,7 @@ typedef struct mc_addon_change {
     mc_str version;
     mc_str digest;     /* of the bundle that counts now; empty after the last uninstall */
     mc_str old_digest; /* empty: there was none */
+    bool is_forced;    /* the addon's own code has no say in it */
     bool was_enabled;  /* before it; a new one was not */
     bool is_enabled;   /* after it */
 } mc_addon_change;
@@ -206,6 +207,7 @@ typedef struct mc_install_target {
     mc_uuid org_id;
     bool ignore_requires; /* what would be a CONFLICT for want of another is out->warning: the only
                              way with addons that require each other */
+    bool is_forced;       /* the addon's own code is not asked: it may be broken */
 } mc_install_target;
 
 /** Errors: NOT_FOUND: not installed. CONFLICT: one that it requires is not enabled. */

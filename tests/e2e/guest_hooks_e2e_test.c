@@ -103,8 +103,16 @@ MC_TEST("an export decides whether a row is written")
         MC_EXPECT_HAS(mine.body, verdicts[i].has);
     }
     MC_EXPECT(come("bad", 0) && come("wild", 0) && come("slow", 0) && come("good", 1));
-    MC_CASE("the next version decides otherwise");
-    MC_EXPECT_EQ(install("1.1.0", ""), 200);
+    MC_CASE("the next version decides otherwise, and names an export in the oldest way");
+    MC_EXPECT_EQ(install("1.1.0", ",\"hooks\":{\"judges_items::judge\":\"judge\"},\"actions\":{"
+                                  "\"judges_items\":[{\"key\":\"judge\",\"label\":\"L\"}]}"),
+                 200);
+    MC_EXPECT_EQ(create("quiet"), 201);
+    MC_EXPECT_EQ(
+        mc_client_call(&mine, "POST",
+                       text_of(ITEMS "/%.*s/action/judge", MC_FMT(mc_client_field(&mine, "id"))),
+                       "{}"),
+        200);
     MC_EXPECT_EQ(create("bad"), 201);
     close_all();
 }
@@ -250,6 +258,10 @@ MC_TEST("an addon's own code has a word in its installation, and its rows are th
     MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", ADDON "?drop=1", NULL), 422);
     MC_EXPECT_HAS(mine.body, "something precious is left");
     MC_EXPECT(come("precious", 1));
+    MC_CASE("unless somebody insists, who may have to get rid of it");
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/disable?force=1", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&mine, "POST", ADDON "/enable?force=1", NULL), 200);
+    MC_EXPECT(come("disabled", 1) && come("enabled", 1));
     MC_EXPECT_EQ(mc_client_call(&mine, "GET", text_of(ITEMS "?f_name=precious"), NULL), 200);
     {
         mc_str id = mc_str_copy(arena, mc_client_field(&mine, "id"));
