@@ -237,6 +237,7 @@ static mc_code run_action(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
     /* It may be another try: nothing of the one before counts. */
     mc_buf_init_arena(&run->data, ctx->arena, 0);
     run->decline_code = ctx->failure_code = MC_STR("");
+    ctx->failure_is_told = false;
     run->meta = NULL;
     if (!run->is_collection)
         rc = load_row(run, ctx, err);

@@ -19,6 +19,7 @@ typedef struct question {
     bool is_answered;
     mc_err answer; /* code MC_OK: yes */
     mc_str failure_code;
+    bool failure_is_told;
 } question;
 
 struct mc_dynamic_questions {
@@ -116,6 +117,7 @@ static mc_code raise(mc_ctx *ctx, const mc_dynamic_question *wanted, mc_uuid *ne
         return MC_OK;
     *err = q->answer;
     ctx->failure_code = q->failure_code;
+    ctx->failure_is_told = q->failure_is_told;
     return q->answer.code;
 }
 
@@ -232,7 +234,9 @@ mc_code mc_dynamic_ask(mc_dynamic *self, mc_ctx *ctx, mc_err *err)
             continue;
         q->answer.code = config->ask(config->ask_user, ctx, &q->asked, &q->answer);
         q->failure_code = ctx->failure_code;
+        q->failure_is_told = ctx->failure_is_told;
         ctx->failure_code = MC_STR("");
+        ctx->failure_is_told = false;
         q->is_answered = true;
     }
     ctx->questions = all;

@@ -12,6 +12,7 @@ static void begin_anew(mc__work *w)
     w->is_replayed = false;
     w->req.ctx.field_error_count = 0;
     w->req.ctx.failure_code = w->req.ctx.failure_meta = MC_STR("");
+    w->req.ctx.failure_is_told = false;
     mc_http_res_init(&w->res, w->req.ctx.arena);
 }
 

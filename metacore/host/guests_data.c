@@ -424,6 +424,7 @@ mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, m
     ctx.field_errors = NULL;
     ctx.field_error_count = 0;
     ctx.failure_code = MC_STR("");
+    ctx.failure_is_told = false;
     mc_buf_init_arena(&data, arena, MC_WASM_MESSAGE_MAX);
     rc = run(call, &ctx, import, text, &data, &why);
     if (rc == MC_OK)

@@ -69,6 +69,7 @@ static mc_code run_export(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, m
         return rc;
     if (mc_json_parse(ctx->arena, answer, NULL, &json, &why) != MC_OK) {
         ctx->failure_code = MC_STR("invalid_output");
+        ctx->failure_is_told = true;
         return mc_fail(err, MC_INTERNAL, "addon %.*s: hook %.*s: its answer is no JSON: %s",
                        MC_FMT(call->addon_key), MC_FMT(call->event), why.msg);
     }
@@ -132,6 +133,7 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
     own.field_errors = NULL;
     own.field_error_count = 0;
     own.failure_code = own.failure_meta = MC_STR("");
+    own.failure_is_told = false;
     own.depth++;
     if (own.depth > MC__HOOK_DEPTH_MAX)
         return mc_fail(err, MC_REJECTED, "hooks of addons call each other more than %d deep",
@@ -148,8 +150,10 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
     if (rc == MC_OK)
         rc = call->hook->url.len ? run_url(app, &own, call, err) : run_export(app, &own, call, err);
     mc_db_reader_close(opened);
-    if (rc != MC_OK)
+    if (rc != MC_OK) {
         ctx->failure_code = mc_str_copy(ctx->arena, own.failure_code);
+        ctx->failure_is_told = own.failure_is_told;
+    }
     mc_arena_free(scratch);
     return rc;
 }

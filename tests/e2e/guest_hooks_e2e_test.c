@@ -86,9 +86,9 @@ static const struct {
     {"yes", "good", 201, "\"name\":\"good\""},
     {"nothing is yes", "quiet", 201, "\"name\":\"quiet\""},
     {"no, in its words", "bad", 422, "{\"code\":\"bad_name\",\"message\":\"no bad names\"}"},
-    {"a trap is no", "wild", 500, "\"code\":\"runtime_error\""},
+    {"a trap is no", "wild", 500, "\"code\":\"runtime_error\",\"message\":\"wasm: "},
     {"so is no answer in time", "slow", 504, "\"code\":\"timeout\""},
-    {"and what nobody understands", "mumble", 500, "\"code\":\"invalid_output\""},
+    {"and what nobody understands", "mumble", 500, "its answer is no JSON"},
 };
 
 MC_TEST("an export decides whether a row is written")
