@@ -153,6 +153,15 @@ static void row_hook(const mc_json *item)
     print(text_of(item, "calls"));
 }
 
+static void row_lifecycle(const mc_json *item)
+{
+    print(text_of(item, "on"));
+    fputs("  ", stdout);
+    print(text_of(item, "type"));
+    putchar(' ');
+    print(text_of(item, "calls"));
+}
+
 static void row_name(const mc_json *item)
 {
     mc_str module = text_of(item, "module");
@@ -214,6 +223,8 @@ static void print_summary(const mc_json *summary, const char *signature)
     print_list(summary, "events", "events it announces", row_text);
     print_list(summary, "tools", "tools", row_tool);
     print_list(summary, "hooks", "hooks", row_hook);
+    print_list(summary, "lifecycle", "what it does by itself", row_lifecycle);
+    print_list(summary, "hosts", "hosts it reaches", row_text);
     print_backend(summary);
     if (frontend) {
         fputs("\npage\n" LINE, stdout);

@@ -36,6 +36,11 @@ void mc__review_texts(mc__reviewer *r);
 void mc__review_migrations(mc__reviewer *r);
 void mc__review_wasm(mc__reviewer *r);
 
+/* review_reach.c: members of the summary: "lifecycle", what it does by itself; "hosts", all that it
+ * would call. */
+void mc__review_lifecycle(const mc_manifest *m, mc_buf *out);
+void mc__review_hosts(const mc_manifest *m, mc_arena *arena, mc_buf *out);
+
 /* The bundle's file of that name, or NULL. */
 const mc_bundle_file *mc__bundle_find(const mc_bundle *bundle, mc_str name);
 /* Where the code is: backend.entry, or the contract's default; empty: the addon has none. */

@@ -397,6 +397,8 @@ static void put_all(const summary *s)
     put_list(s, "events", NULL);
     put_list(s, "tools", (const char *const[]){"id", "name", "method", "endpoint", NULL});
     put_hooks(s);
+    mc__review_lifecycle(s->m, s->out);
+    mc__review_hosts(s->m, s->arena, s->out);
     put_backend(s);
     if (mc__member(s->m->root, "frontend")) {
         name(s->out, "frontend");

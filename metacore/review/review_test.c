@@ -289,6 +289,10 @@ MC_TEST("a summary says what an administrator agrees to")
         "\"endpoint\":\"https://example.com/x\"",
         "{\"on\":\"demo_items::create\",\"calls\":\"https://example.com/h\"}",
         "\"version\":\"0001\"",
+        "\"lifecycle\":[{\"on\":\"install\",\"type\":\"webhook\",\"calls\":"
+        "\"https://life.example.org/i\"},{\"on\":\"before_create\",\"type\":\"wasm\",\"calls\":"
+        "\"look\"}]",
+        "\"hosts\":[\"*.example.com\",\"example.com\",\"life.example.org\"]",
     };
     static const char manifest[] =
         "{" HEAD "," MODEL
@@ -297,7 +301,10 @@ MC_TEST("a summary says what an administrator agrees to")
         "\"secret\":true,\"default_value\":\"hush\"}],\"events\":[\"demo.done\"],\"tools\":[{"
         "\"id\":"
         "\"t\",\"name\":\"T\",\"description\":\"d\",\"endpoint\":\"https://example.com/x\"}],"
-        "\"hooks\":{\"demo_items::create\":\"https://example.com/h\"}}";
+        "\"hooks\":{\"demo_items::create\":\"https://example.com/h\"},\"lifecycle_hooks\":{"
+        "\"install\":[{\"target\":{\"type\":\"webhook\",\"url\":\"https://life.example.org/i\"}}],"
+        "\"before_create\":[{\"event\":\"before_create\",\"target\":{\"type\":\"wasm\","
+        "\"function\":\"look\"}}]}}";
     const given files[FILES_MAX] = {
         {"migrations/0001.sql", "CREATE TABLE notes (id uuid); CREATE TABLE IF NOT EXISTS items "
                                 "(id uuid);"}};
