@@ -229,6 +229,8 @@ mc_code mc__host_start(mc_host *self, mc_err *err)
     if (rc == MC_OK)
         rc = mc_installer_load(self->installer, &ctx, err);
     if (rc == MC_OK)
+        rc = mc_marketplace_recover(self->app->marketplace, &ctx, err);
+    if (rc == MC_OK)
         rc = read_configured(self, err);
     if (rc == MC_OK && self->app->config.dev)
         rc = read_examples(self, err);

@@ -73,6 +73,9 @@ typedef struct mc_marketplace_request {
 MC_API MC_MUST_USE mc_code mc_marketplace_install(mc_marketplace *self, mc_ctx *ctx,
                                                   mc_marketplace_request *request, mc_buf *out,
                                                   mc_err *err);
+/** At start: requests that a process left half-way, for it was killed, have failed. Where several
+ *  processes share the store only those count that nobody can be at any more. Blocks. */
+MC_API MC_MUST_USE mc_code mc_marketplace_recover(mc_marketplace *self, mc_ctx *ctx, mc_err *err);
 /** On ctx->conn; in ctx's arena. */
 MC_API MC_MUST_USE mc_code mc_marketplace_list(mc_marketplace *self, mc_ctx *ctx,
                                                mc_marketplace_request **out, size_t *out_count,

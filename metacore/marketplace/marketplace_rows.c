@@ -49,6 +49,47 @@ mc_code mc__request_update(mc_marketplace *self, mc_ctx *ctx, const mc_marketpla
     return mc_db_write(self->config.db, ctx, update, &(row_call){request}, err);
 }
 
+/* Of another process's: a download, and an installation that waits for the writer. */
+#define ABANDONED_AFTER_S 900
+
+static mc_code recover(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    bool is_shared = mc_db_conn_dialect(conn) == MC_DB_POSTGRES;
+    mc_time before = is_shared ? ctx->now - ABANDONED_AFTER_S * MC_TIME_US_PER_S : ctx->now;
+    mc_db_value args[] = {mc_db_time(ctx->now), mc_db_time(before)};
+
+    (void)user;
+    return mc_db_exec(conn,
+                      MC_STR("UPDATE marketplace_installations SET status = 'failed', "
+                             "error_message = 'the server ended meanwhile', completed_at = $1 "
+                             "WHERE status IN ('downloading', 'installing') AND requested_at <= "
+                             "$2"),
+                      args, MC_LEN(args), NULL, err);
+}
+
+static mc_code is_needed(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(conn,
+                             MC_STR("SELECT 1 FROM marketplace_installations WHERE status IN "
+                                    "('downloading', 'installing') LIMIT 1"),
+                             NULL, 0, &rows, err);
+
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    *(bool *)user = mc_db_rows_next(&rows);
+    return mc_db_rows_finish(&rows, err);
+}
+
+mc_code mc_marketplace_recover(mc_marketplace *self, mc_ctx *ctx, mc_err *err)
+{
+    bool is_left = false; /* a start that finds nothing writes nothing */
+    mc_code rc = mc_db_read(self->config.db, ctx, is_needed, &is_left, err);
+
+    return rc == MC_OK && is_left ? mc_db_write(self->config.db, ctx, recover, NULL, err) : rc;
+}
+
 static void read_row(mc_ctx *ctx, mc_db_rows *rows, mc_marketplace_request *out)
 {
     mc_str *const texts[] = {&out->addon_key,  &out->name,   &out->category,     &out->version,

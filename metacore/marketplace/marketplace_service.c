@@ -166,6 +166,8 @@ static mc_code check_key(mc_str packed, mc_str addon_key, mc_err *err)
 
     if (rc == MC_OK)
         rc = mc_manifest_parse(bundle->manifest, &manifest, &why);
+    if (rc == MC_OK && manifest->key.len == 0)
+        rc = mc_fail(&why, MC_INVALID, "bundle: manifest.json missing or empty");
     if (rc != MC_OK)
         rc = mc_fail(err, rc, "parse bundle: %s", why.msg);
     else if (!mc_str_eq(manifest->key, addon_key))
