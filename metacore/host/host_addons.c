@@ -407,6 +407,8 @@ static mc_code read_bundle(mc_str key, const upload *up, mc_bundle **out, mc_err
 
     if (rc == MC_OK)
         rc = mc_manifest_parse((*out)->manifest, &manifest, &why);
+    if (rc == MC_OK && manifest->key.len == 0)
+        rc = mc_fail(&why, MC_INVALID, "bundle: manifest.json missing or empty");
     if (rc == MC_OK && !mc_str_eq(manifest->key, key))
         rc = mc_fail(err, MC_INVALID, "bundle key \"%.*s\" does not match URL key \"%.*s\"",
                      MC_FMT(manifest->key), MC_FMT(key));

@@ -157,8 +157,10 @@ mc_code mc_installer_uninstall(mc_installer *self, mc_ctx *ctx, const mc_install
     mc__addon addon;
     int64_t left = 0;
     bool is_gone;
-    mc_code rc = mc_installer_find(self, ctx, addon_key, org_id, &row, err);
+    mc_code rc = mc__lock_addon(ctx, addon_key, err); /* else a schema goes that one moves into */
 
+    if (rc == MC_OK)
+        rc = mc_installer_find(self, ctx, addon_key, org_id, &row, err);
     if (rc == MC_OK)
         rc = mc__check_dependents(ctx, target, false, &warning, err);
     if (rc == MC_OK)

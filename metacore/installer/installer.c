@@ -245,7 +245,7 @@ static mc_code check_models(mc_installer *self, const mc_manifest *m, mc_err *er
 }
 
 /* Several processes may share a PostgreSQL; SQLite has one writer. */
-static mc_code lock_addon(mc_ctx *ctx, mc_str addon_key, mc_err *err)
+mc_code mc__lock_addon(mc_ctx *ctx, mc_str addon_key, mc_err *err)
 {
     mc_db_value key = mc_db_text(addon_key);
 
@@ -323,7 +323,7 @@ mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run 
 {
     bool is_done = false;
     mc__addon now;
-    mc_code rc = lock_addon(ctx, run->plan->manifest->key, err);
+    mc_code rc = mc__lock_addon(ctx, run->plan->manifest->key, err);
 
     if (rc == MC_OK)
         rc = mc__addon_load(ctx, run->plan->manifest->key, &now, err);

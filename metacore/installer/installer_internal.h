@@ -134,6 +134,9 @@ mc_code mc__postgres_drop_schema(mc_ctx *ctx, mc_str schema, mc_err *err);
 mc_code mc__postgres_drop_rows(mc_ctx *ctx, mc_str schema, mc_uuid org_id, mc_err *err);
 
 /* installer.c */
+/* Until the transaction's end nobody else installs or uninstalls it (PostgreSQL; SQLite has one
+ * writer). */
+mc_code mc__lock_addon(mc_ctx *ctx, mc_str addon_key, mc_err *err);
 mc_code mc__installer_run(mc_installer *self, mc_ctx *ctx, const mc_install_run *run,
                           mc__pass *pass, mc_installation *out, mc_err *err);
 mc_code mc__serve_models(mc_installer *self, const mc_manifest *manifest, mc_err *err);

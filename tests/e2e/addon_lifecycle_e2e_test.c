@@ -520,6 +520,8 @@ MC_TEST("whoever may not manage addons is told so by each route, and nobody with
     MC_EXPECT_EQ(
         mc_client_call_type(&owner, "POST", BASE "/pens", "application/gzip", MC_STR("bytes"), ""),
         415);
+    MC_EXPECT_EQ(upload(&owner, "pens", "", kit_pack(arena, "{}", NULL)), 400);
+    MC_EXPECT_HAS(owner.body, "invalid bundle: bundle: manifest.json missing or empty");
     MC_EXPECT_EQ(upload(&owner, "pens", "", MC_STR("no archive")), 400);
     MC_EXPECT_HAS(owner.body, "invalid bundle: ");
     mc_client_deinit(&agent);
