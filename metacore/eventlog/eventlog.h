@@ -89,6 +89,14 @@ MC_API void mc_eventlog_stop(mc_eventlog *self);
 /** After the server is gone, whose streams it had. */
 MC_API void mc_eventlog_free(mc_eventlog *self);
 
+/** Of this process: events that were committed since its start, and streams that are open. */
+typedef struct mc_eventlog_counts {
+    uint64_t events;
+    uint64_t streams;
+} mc_eventlog_counts;
+/** Any thread. */
+MC_API mc_eventlog_counts mc_eventlog_count(const mc_eventlog *self);
+
 /* ---- writing ---- */
 
 /** Zero is "the default" in every field. */

@@ -44,6 +44,7 @@ struct mc_eventlog {
     size_t listener_count;
     pthread_t pusher;
     struct mc__event_batch *batch; /* the pusher's */
+    _Atomic(uint64_t) event_count; /* committed */
     atomic_size_t open_count;      /* streams from open to over; read without mu by every commit */
     mc_mutex mu;
     mc_cond work;

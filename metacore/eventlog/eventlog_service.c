@@ -80,3 +80,9 @@ void mc_eventlog_recheck(mc_eventlog *self)
     mc_cond_signal(&self->work);
     mc_mutex_unlock(&self->mu);
 }
+
+mc_eventlog_counts mc_eventlog_count(const mc_eventlog *self)
+{
+    return (mc_eventlog_counts){.events = atomic_load(&self->event_count),
+                                .streams = atomic_load(&self->open_count)};
+}

@@ -17,6 +17,7 @@ static void tell(mc_db_hook *hook)
 {
     const written *w = mc_container_of(hook, written, hook);
 
+    atomic_fetch_add_explicit(&w->self->event_count, 1, memory_order_relaxed);
     mc__eventlog_wake(w->self, w->org_id);
     for (size_t i = 0; i < w->self->listener_count; i++)
         w->self->listeners[i].fn(w->self->listeners[i].user, w->org_id);

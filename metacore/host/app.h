@@ -89,6 +89,8 @@ typedef struct mc_app_config {
     mc_str vapid_private_key;
     mc_str vapid_subject;
     int64_t webhook_retry_ms; /* as mc_webhooks_config.retry_base_ms */
+    unsigned event_days;      /* so long the event log keeps what happened; 0: 90 */
+    unsigned delivery_days;   /* and webhooks their deliveries that are over; 0: 30 */
     uint32_t ws_per_user;     /* sockets; 0: 100, in development 20000 */
     uint32_t ws_per_org;      /* 0: 5000, in development 20000 */
     int access_sample;        /* of requests that went well one in so many is logged; 0: all,

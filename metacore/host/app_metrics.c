@@ -2,6 +2,8 @@
 /* The families of /metrics, and who may read them. */
 #include "metacore/host/app_internal.h"
 
+#include "metacore/host/gzip.h"
+
 #define US 1000000 /* ticks of a second */
 
 /* ---- what the host counts itself ---- */
@@ -245,6 +247,23 @@ static void collect_deliveries(mc_metrics_sink *sink, void *user)
     outcomes(sink, "push_sends_total", "Messages to push services.", sent, unsent);
 }
 
+static void collect_log_and_jobs(mc_metrics_sink *sink, void *user)
+{
+    mc_app *app = user;
+    mc_eventlog_counts log;
+    mc_outbox_counts jobs;
+
+    if (!app->eventlog || !app->outbox)
+        return;
+    log = mc_eventlog_count(app->eventlog);
+    jobs = mc_outbox_count(app->outbox);
+    counter(sink, "metacore_eventlog_events_total", "Events that were committed.", log.events);
+    gauge(sink, "metacore_eventlog_streams", "Event streams that are open.", log.streams);
+    outcomes(sink, "metacore_outbox_jobs_total", "Attempts of durable jobs.", jobs.done,
+             jobs.failed);
+    gauge(sink, "metacore_outbox_running", "Durable jobs that run.", jobs.running);
+}
+
 /* ---- what waits in the database ---- */
 
 typedef struct waiting {
@@ -306,9 +325,10 @@ static void collect_build(mc_metrics_sink *sink, void *user)
 
 mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
 {
-    static const mc_metrics_fn collectors[] = {collect_database, collect_pools, collect_server,
-                                               collect_ws,       collect_spans, collect_deliveries,
-                                               collect_waiting,  collect_build, mc_metrics_process};
+    static const mc_metrics_fn collectors[] = {
+        collect_database, collect_pools,      collect_server,       collect_ws,
+        collect_spans,    collect_deliveries, collect_log_and_jobs, collect_waiting,
+        collect_build,    mc_metrics_process};
     mc__app_numbers *n = &app->numbers;
     mc_code rc = mc_metrics_new(&n->registry, err);
 
@@ -323,16 +343,60 @@ mc_code mc__app_metrics_new(mc_app *app, mc_err *err)
 
 /* ---- GET /metrics ---- */
 
+/* A weight (RFC 9110, section 12.4.2) of nothing but zeros. */
+static bool is_zero_weight(mc_str params)
+{
+    size_t at = mc_str_find(params, MC_STR("q="));
+
+    if (at == params.len)
+        return false;
+    for (size_t i = at + 2; i < params.len; i++) {
+        if (params.ptr[i] >= '1' && params.ptr[i] <= '9')
+            return false;
+    }
+    return true;
+}
+
+/* "gzip" by name; "*" alone is no wish. */
+static bool takes_gzip(mc_str accept)
+{
+    mc_str item, name;
+
+    while (mc_str_split(&accept, ',', &item)) {
+        if (mc_str_split(&item, ';', &name) && mc_str_eq_nocase(mc_str_trim(name), MC_STR("gzip")))
+            return !is_zero_weight(item);
+    }
+    return false;
+}
+
+static mc_code compress_body(mc_http_res *res, mc_err *err)
+{
+    mc_str plain = mc_buf_get(&res->body), packed;
+    mc_code rc = mc__gzip(res->body.arena, plain, &packed, err);
+
+    if (rc != MC_OK)
+        return rc;
+    mc_buf_clear(&res->body);
+    mc_buf_str(&res->body, packed);
+    mc_http_res_header(res, MC_STR("Content-Encoding"), MC_STR("gzip"));
+    return mc_buf_check(&res->body, "metrics", err);
+}
+
 static mc_code show(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
 {
     mc_app *app = user;
+    mc_code rc;
 
     if (!req->is_local && !mc__app_has_token(app, mc_http_header(req, MC_STR("authorization"))))
         return mc_fail(err, MC_UNAUTHENTICATED, "the metrics token is wanted");
     res->status = 200;
     mc_http_content_type(res, MC_STR(MC_METRICS_CONTENT_TYPE));
     mc_http_res_header(res, MC_STR("Cache-Control"), MC_STR("no-store"));
-    return mc_metrics_write(app->numbers.registry, &res->body, err);
+    mc_http_res_header(res, MC_STR("Vary"), MC_STR("Accept-Encoding"));
+    rc = mc_metrics_write(app->numbers.registry, &res->body, err);
+    return rc == MC_OK && takes_gzip(mc_http_header(req, MC_STR("accept-encoding")))
+               ? compress_body(res, err)
+               : rc;
 }
 
 /* Without a token to ask for, the main listener has no such route. */

@@ -2,8 +2,8 @@
 /* The kernel's own jobs: events at a time that is chosen, and the end of old ones. */
 #include "metacore/host/hooks_internal.h"
 
-#define WORKERS 8 /* addons' servers and mail servers may keep some waiting */
-#define EVENTS_KEPT_DAYS 90
+#define WORKERS 8        /* addons' servers and mail servers may keep some waiting */
+#define EVENT_DAYS 90    /* by default */
 #define PRUNE_ORGS 200   /* in one transaction */
 #define PRUNE_EVENTS 500 /* of each of them */
 
@@ -93,7 +93,8 @@ static mc_code list_orgs(mc_ctx *ctx, const pruning *p, mc_uuid *out, size_t *ou
 static mc_code prune_some(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     pruning *p = user;
-    mc_time before = ctx->now - EVENTS_KEPT_DAYS * MC_TIME_US_PER_DAY;
+    int64_t days = p->app->config.event_days ? p->app->config.event_days : EVENT_DAYS;
+    mc_time before = ctx->now - days * MC_TIME_US_PER_DAY;
     mc_uuid orgs[PRUNE_ORGS];
     mc_code rc = list_orgs(ctx, p, orgs, &p->count, err);
 

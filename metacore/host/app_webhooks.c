@@ -77,7 +77,8 @@ mc_code mc__app_webhooks_new(mc_app *app, mc_err *err)
         &(mc_webhooks_config){MC_WEBHOOKS_CONFIG, .db = app->db, .check = check,
                               .check_user = app->permission, .box = app->has_box ? &app->box : NULL,
                               .allow_private = app->config.allow_private_egress,
-                              .retry_base_ms = app->config.webhook_retry_ms, .log = app->config.log,
-                              .clock = app->config.clock},
+                              .retry_base_ms = app->config.webhook_retry_ms,
+                              .retention_s = (int64_t)app->config.delivery_days * 86400,
+                              .log = app->config.log, .clock = app->config.clock},
         &app->webhooks, err);
 }

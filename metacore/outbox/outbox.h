@@ -155,6 +155,15 @@ MC_API MC_MUST_USE mc_code mc_outbox_extend(mc_outbox *self, mc_ctx *ctx, const 
 MC_API MC_MUST_USE mc_code mc_outbox_depth(mc_outbox *self, mc_ctx *ctx, int64_t *out_open,
                                            mc_time *out_due, int64_t *out_dead, mc_err *err);
 
+/** Of this process since its start. */
+typedef struct mc_outbox_counts {
+    uint64_t done;
+    uint64_t failed; /* attempts; the job comes again, or is dead */
+    unsigned running;
+} mc_outbox_counts;
+/** Any thread. */
+MC_API mc_outbox_counts mc_outbox_count(mc_outbox *self);
+
 /* ---- schedules ---- */
 
 /** Makes or replaces ctx's organization's schedule of that name, in ctx->conn's transaction.

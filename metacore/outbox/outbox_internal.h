@@ -5,6 +5,8 @@
 #include "metacore/base/sync.h"
 #include "metacore/outbox/outbox.h"
 
+#include <stdatomic.h>
+
 #define MC__OUTBOX_ROUTES 11
 #define MC__OUTBOX_WORKERS_MAX 64
 #define MC__DIRTY_MAX 64  /* organizations; more: all are looked at */
@@ -41,6 +43,7 @@ struct mc_outbox {
     unsigned running[MC_OUTBOX_KINDS_MAX]; /* guarded by mu: jobs of each kind, here */
     mc_uuid last_org[MC_OUTBOX_KINDS_MAX]; /* guarded by mu: that a job was taken of */
     size_t first_kind;                     /* guarded by mu: that is asked first next time */
+    _Atomic(uint64_t) done, failed;
 };
 
 bool mc__outbox_is_name(mc_str name);

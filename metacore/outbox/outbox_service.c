@@ -239,3 +239,15 @@ mc_str mc__outbox_error(const mc_err *err)
 {
     return mc_utf8_truncate(mc_z(err->msg), MC__ERROR_MAX);
 }
+
+mc_outbox_counts mc_outbox_count(mc_outbox *self)
+{
+    mc_outbox_counts counts = {.done = atomic_load(&self->done),
+                               .failed = atomic_load(&self->failed)};
+
+    mc_mutex_lock(&self->mu);
+    for (size_t i = 0; i < self->kind_count; i++)
+        counts.running += self->running[i];
+    mc_mutex_unlock(&self->mu);
+    return counts;
+}

@@ -82,6 +82,7 @@ static void run_job(turn *t, mc_ctx *ctx)
         if (rc == MC_OK)
             rc = mc_db_write(db, ctx, done_in, t, &t->why);
     }
+    atomic_fetch_add(rc == MC_OK ? &self->done : &self->failed, 1);
     if (rc == MC_OK)
         return;
     t->why.code = rc;

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define TOKEN "0123456789abcdef-metrics"
 #define BEARER "Authorization: Bearer " TOKEN "\r\n"
@@ -123,6 +124,45 @@ MC_TEST("W31: /metrics is nobody's without a token, and does not exist where non
     MC_EXPECT_EQ(get_with(&client, "/metrics", ""), 404);
     MC_EXPECT_EQ(get_with(&client, "/metrics", BEARER), 404);
     MC_EXPECT_EQ(get_with(&client, "/metrics", "Authorization: Bearer \r\n"), 404);
+    stop(&process, &client);
+}
+
+MC_TEST("/metrics is packed for who asks for it, and says the same")
+{
+    static const struct {
+        const char *accept;
+        bool is_packed;
+    } cases[] = {{"", false},
+                 {"Accept-Encoding: gzip\r\n", true},
+                 {"Accept-Encoding: br, GZIP;q=0.5\r\n", true},
+                 {"Accept-Encoding: gzip;q=0.000, identity\r\n", false},
+                 {"Accept-Encoding: *\r\n", false}};
+    static unsigned char plain[1 << 20];
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(start(&process, &client, watched));
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        char header[200];
+
+        MC_CASE(cases[i].accept);
+        (void)snprintf(header, sizeof(header), "%s%s", BEARER, cases[i].accept);
+        MC_EXPECT_EQ(get_with(&client, "/metrics", header), 200);
+        MC_EXPECT_HAS(client.head, "Vary: Accept-Encoding");
+        MC_EXPECT_EQ(mc_str_find(client.head, MC_STR("Content-Encoding: gzip")) < client.head.len,
+                     cases[i].is_packed);
+        if (cases[i].is_packed) {
+            z_stream stream = {.next_in = (Bytef *)(uintptr_t)client.body.ptr,
+                               .avail_in = (uInt)client.body.len,
+                               .next_out = plain,
+                               .avail_out = sizeof(plain)};
+
+            MC_REQUIRE(inflateInit2(&stream, 15 + 16) == Z_OK);
+            MC_EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+            MC_EXPECT_HAS(mc_str_of((char *)plain, stream.total_out), "\nws_connections 0\n");
+            (void)inflateEnd(&stream);
+        }
+    }
     stop(&process, &client);
 }
 
@@ -302,10 +342,15 @@ MC_TEST("what the database, the pools and the server do moves their numbers")
                                          "metacore_connections_total",
                                          "metacore_server_requests_total",
                                          "metacore_received_bytes_total",
+                                         "metacore_eventlog_events_total",
+                                         "metacore_outbox_jobs_total{status=\"success\"}",
                                          "metacore_sent_bytes_total",
                                          "metacore_pool_done_total{pool=\"workers\"}",
                                          "metacore_pool_done_total{pool=\"long\"}"};
     static const char *const there[] = {"ws_connections",
+                                        "metacore_eventlog_streams",
+                                        "metacore_outbox_running",
+                                        "metacore_outbox_late_seconds",
                                         "metacore_ws_messages_total",
                                         "metacore_db_queue_depth",
                                         "metacore_db_queue_max",
@@ -338,6 +383,9 @@ MC_TEST("what the database, the pools and the server do moves their numbers")
         MC_EXPECT_EQ(mc_client_call(&more, "GET", "/api/dynamic/tickets?page=1", NULL), 200);
     MC_EXPECT_EQ(mc_client_call(&more, "POST", "/api/dynamic/tickets", "{\"subject\":\"x\"}"), 201);
     MC_EXPECT_EQ(mc_client_call(&more, "GET", "/api/dynamic/tickets/export?format=csv", NULL), 200);
+    MC_EXPECT_EQ(mc_client_call(&more, "POST", "/api/outbox/jobs",
+                                "{\"kind\":\"eventlog.emit\",\"payload\":{\"type\":\"x\"}}"),
+                 201);
     MC_EXPECT(follow_up(&client, "ws_connections", 1));
     for (size_t i = 0; i < MC_LEN(moving); i++) {
         MC_CASE(moving[i]);
