@@ -12,6 +12,7 @@ import { runAll } from './lib/check.js'
 import { openEdge } from './lib/edge.js'
 import { runCommand, startServer } from './lib/metacore.js'
 import { live } from './live.js'
+import { webhooks } from './webhooks.js'
 
 const [binary, app, only] = process.argv.slice(2)
 const shots = path.resolve(process.env.BROWSER_SHOTS ?? 'shots')
@@ -39,6 +40,7 @@ const world = {
 contract(world)
 flow(world)
 live(world)
+webhooks({ binary, folder, addons: addons.join() })
 
 // A picture of what the user saw says more than a selector that was not found.
 const onFailure = async (name) => {

@@ -4,12 +4,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
-// addons: folders, comma separated.
-export async function startServer(binary, folder, addons) {
+// addons: folders, comma separated; more: further arguments.
+export async function startServer(binary, folder, addons, more = []) {
   mkdirSync(folder, { recursive: true })
   const log = `${folder}/server.log`
   const out = openSync(log, 'w')
-  const args = ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', folder, '--addons', addons]
+  const args = ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', folder, '--addons', addons, ...more]
   const child = spawn(binary, args, { stdio: ['ignore', out, out] })
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code ?? -1)))
   let isOver = false
