@@ -8,6 +8,7 @@
 #define IDLE_US 1000000 /* how late a retry may be */
 #define LEASE_US (60 * MC_TIME_US_PER_S)
 #define RETRY_AFTER_MAX_S 3600
+#define ENDED_KEPT_DAYS 30 /* of subscriptions; their messages live a day */
 
 /* ---- waking ---- */
 
@@ -186,10 +187,20 @@ static mc_code forget_expired(mc_ctx *ctx, mc_time now, mc_err *err)
 {
     mc_db_value at = mc_db_time(now);
 
-    return mc_db_exec(ctx->conn,
-                      MC_STR("DELETE FROM push_messages WHERE id IN (SELECT id FROM push_messages "
-                             "WHERE expires_at < $1 LIMIT 100)"),
-                      &at, 1, NULL, err);
+    mc_db_value ended = mc_db_time(now - ENDED_KEPT_DAYS * MC_TIME_US_PER_DAY);
+    mc_code rc = mc_db_exec(ctx->conn,
+                            MC_STR("DELETE FROM push_messages WHERE id IN (SELECT id FROM "
+                                   "push_messages WHERE expires_at < $1 LIMIT 100)"),
+                            &at, 1, NULL, err);
+
+    if (rc != MC_OK)
+        return rc;
+    return mc_db_exec(
+        ctx->conn,
+        MC_STR("DELETE FROM push_subscriptions WHERE id IN (SELECT id FROM "
+               "push_subscriptions s WHERE deleted_at < $1 AND NOT EXISTS (SELECT 1 FROM "
+               "push_messages m WHERE m.subscription_id = s.id) LIMIT 100)"),
+        &ended, 1, NULL, err);
 }
 
 #define DUE                                                                                        \
