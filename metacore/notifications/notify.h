@@ -195,9 +195,9 @@ typedef struct mc_notify_input {
     mc_str event; /* empty: MC_NOTIFY_MESSAGE, of vars title, message, link, icon, type */
     const mc_uuid *user_ids;
     size_t user_count;
-    const mc_json *vars; /* an object, or NULL */
-    mc_strs channels;    /* instead of the template's; preferences hold all the same */
-    mc_str lang;
+    const mc_json *vars;    /* an object, or NULL */
+    mc_strs channels;       /* instead of the template's; preferences hold all the same */
+    mc_str lang;            /* the receivers'; empty: of who has no other */
     mc_str dedup_key;       /* for each receiver and channel */
     int64_t dedup_window_s; /* 0: MC_NOTIFY_DEDUP_WINDOW_S */
     mc_str source_type, source_name, context_ref;
@@ -236,8 +236,8 @@ typedef struct mc_notify_raw {
 } mc_notify_raw;
 
 /** In ctx->conn's transaction, for ctx's organization. out_id (may be NULL) is of the entry that
- *  holds the key when *out_deduplicated. Errors: INVALID: no channel, no message, a length.
- *  TOO_MANY. */
+ *  holds the key when *out_deduplicated. How many wait is mc_notify_send's to look at. Errors:
+ *  INVALID: no channel, no message, a length. */
 MC_API MC_MUST_USE mc_code mc_notify_enqueue(mc_notify *self, mc_ctx *ctx, const mc_notify_raw *in,
                                              mc_uuid *out_id, bool *out_deduplicated, mc_err *err);
 

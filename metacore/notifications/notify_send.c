@@ -171,8 +171,7 @@ mc_code mc_notify_send(mc_notify *self, mc_ctx *ctx, const mc_notify_input *in,
                            "user_ids: want 1 to %d", MC_NOTIFY_RECEIVERS_MAX);
         return mc_fail(err, MC_REJECTED, "user_ids: want 1 to %d", MC_NOTIFY_RECEIVERS_MAX);
     }
-    rc = mc__notify_find_template(self, ctx, event, in->lang.len ? in->lang : ctx->lang,
-                                  &s.template, &is_found, err);
+    rc = mc__notify_find_template(self, ctx, event, in->lang, &s.template, &is_found, err);
     if (rc == MC_OK && !is_found)
         rc = refuse(ctx, "event", "not_found", event, err);
     if (rc == MC_OK)

@@ -7,7 +7,7 @@
 #define RETRY_MAX_MS 3600000
 #define DAY_S INT64_C(86400)
 #define AT_ONCE 4
-#define LEASE_MS 180000 /* longer than a mail server may take */
+#define LEASE_MS 90000 /* longer than a mail server may take */
 #define PRUNE_LEASE_MS 600000
 
 /* ---- names and values ---- */
