@@ -69,6 +69,7 @@ typedef struct mc_app_config {
                            made once when dev is set, else secrets are not kept */
     const mc_str *hubs; /* origins that the marketplace may fetch bundles from; none: none */
     size_t hub_count;
+    bool smtp_tls_off;         /* MC_SMTP_TLS_OFF */
     bool allow_private_egress; /* requests of ours may go to private addresses, and without TLS */
     mc_str catalog_dir;        /* .tar.gz files that organizations may install; empty: none */
     mc_str navigation;         /* the host's own menu, a JSON array of groups; empty: none */
@@ -120,7 +121,6 @@ typedef struct mc_app_config {
     mc_str smtp_password;
     mc_str smtp_from; /* "Name <address>"; required with smtp_url */
     mc_str smtp_ca_file;
-    bool smtp_tls_off;       /* MC_SMTP_TLS_OFF */
     mc_str public_url;       /* where people reach this server: before paths in mails */
     int64_t notify_retry_ms; /* as mc_notify_config.retry_base_ms */
     int64_t notify_keep_s;   /* as mc_notify_config.retention_s */

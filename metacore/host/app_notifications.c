@@ -37,6 +37,17 @@ static void count_attempt(void *user, mc_str channel, bool has_succeeded)
     mc_series_add(mc_metric_series(app->numbers.notifications, values), 1);
 }
 
+/* Both outcomes are there before the first attempt, as those of webhooks are. */
+static mc_code add_channel(mc_app *app, const mc_notify_channel *channel, mc_err *err)
+{
+    mc_str success[] = {channel->name, MC_STR("success")};
+    mc_str failure[] = {channel->name, MC_STR("failure")};
+
+    (void)mc_metric_series(app->numbers.notifications, success); /* is made by asking for it */
+    (void)mc_metric_series(app->numbers.notifications, failure);
+    return mc_notify_add_channel(app->notify, channel, err);
+}
+
 static mc_code add_email(mc_app *app, const mc_app_config *config, mc_err *err)
 {
     mc_notify_channel channel;
@@ -56,7 +67,7 @@ static mc_code add_email(mc_app *app, const mc_app_config *config, mc_err *err)
         &channel, &why);
     if (rc != MC_OK)
         return mc_fail(err, rc, "METACORE_SMTP: %s", why.msg);
-    return mc_notify_add_channel(app->notify, &channel, err);
+    return add_channel(app, &channel, err);
 }
 
 mc_code mc__app_notify_new(mc_app *app, const mc_app_config *config, mc_err *err)
@@ -74,11 +85,11 @@ mc_code mc__app_notify_new(mc_app *app, const mc_app_config *config, mc_err *err
                       &app->notify, err);
 
     if (rc == MC_OK)
-        rc = mc_notify_add_channel(app->notify, &inbox, err);
+        rc = add_channel(app, &inbox, err);
     if (rc == MC_OK)
         rc = add_email(app, config, err);
     if (rc == MC_OK && mc_push_is_on(app->push))
-        rc = mc_notify_add_channel(app->notify, &push, err);
+        rc = add_channel(app, &push, err);
     return rc;
 }
 

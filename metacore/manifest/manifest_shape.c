@@ -150,6 +150,11 @@ static const field signature[] = {
     {"developer_id", STR, NULL}, {"developer_name", STR, NULL}, {"verified", BOOLEAN, NULL},
     {"signed_at", STR, NULL},    {"algorithm", STR, NULL},      {"digest", STR, NULL},
     {"value", STR, NULL},        {"checksums", MAP, NULL},      END};
+static const field notification[] = {
+    {"key", STR, NULL},       {"lang", STR, NULL},          {"label", STR, NULL},
+    {"title", STR, NULL},     {"message", STR, NULL},       {"html", STR, NULL},
+    {"link", STR, NULL},      {"icon", STR, NULL},          {"type", STR, NULL},
+    {"channels", LIST, NULL}, {"mandatory", BOOLEAN, NULL}, END};
 static const field manifest[] = {{"key", STR, NULL},
                                  {"name", STR, NULL},
                                  {"description", STR, NULL},
@@ -171,6 +176,7 @@ static const field manifest[] = {{"key", STR, NULL},
                                  {"tools", LIST, tool},
                                  {"model_definitions", LIST, model},
                                  {"events", LIST, NULL},
+                                 {"notifications", LIST, notification},
                                  {"lifecycle_hooks", MAP_OF_LISTS, hook},
                                  {"i18n", MAPS, NULL},
                                  {"frontend", OBJECT, frontend},
