@@ -91,7 +91,7 @@ typedef struct mc_push_config {
     mc_str subject;     /* mailto: or https:, for the push services; copied; empty:
                            mailto:admin@example.com */
     bool allow_private; /* plain http and private addresses too */
-    unsigned workers;   /* 0: 4 */
+    unsigned workers;   /* 0: 8; one host gets half of them at most */
     mc_log *log;        /* NULL: silent */
     mc_clock clock;
 } mc_push_config;

@@ -13,6 +13,14 @@
 #define MC__PUSH_ROUTES 6
 #define MC__PUSH_WORKERS_MAX 64
 
+#define MC__PUSH_HOST_MAX 254
+
+/* A push service that messages are under way to. */
+typedef struct mc__push_host {
+    char name[MC__PUSH_HOST_MAX];
+    unsigned running;
+} mc__push_host;
+
 struct mc_push {
     mc_push_config config;
     bool is_on;
@@ -29,6 +37,7 @@ struct mc_push {
     mc_cond wake;
     uint64_t wakes; /* guarded by mu, as below */
     bool is_stopping;
+    mc__push_host hosts[MC__PUSH_WORKERS_MAX];
 };
 
 /* push_keys.c: the public half of a private key; INVALID when it is none. */
@@ -40,6 +49,11 @@ bool mc__push_base64(mc_arena *arena, mc_str text, mc_str *out);
 /* OpenSSL's EVP_PKEY of keys; private_key NULL: the public one alone. */
 struct evp_pkey_st *mc__push_pkey(const unsigned char *public_key,
                                   const unsigned char *private_key);
+
+/* push_hosts.c: no host gets more than half of the workers, so that one which hangs leaves some to
+ * the others. False: it has them already. */
+bool mc__push_host_take(mc_push *self, mc_str endpoint);
+void mc__push_host_give_back(mc_push *self, mc_str endpoint);
 
 /* push_queue.c */
 mc_code mc__push_wake_later(mc_push *self, mc_ctx *ctx, mc_err *err);

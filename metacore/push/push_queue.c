@@ -8,6 +8,7 @@
 #define IDLE_US 1000000 /* how late a retry may be */
 #define LEASE_US (60 * MC_TIME_US_PER_S)
 #define RETRY_AFTER_MAX_S 3600
+#define LOOK_AT 32         /* messages, for one whose host is not busy */
 #define ENDED_KEPT_DAYS 30 /* of subscriptions; their messages live a day */
 
 /* ---- waking ---- */
@@ -57,6 +58,7 @@ typedef struct message {
     int64_t wait_s;
     int status;
     bool has_outcome;
+    bool holds_host; /* mc__push_host_take(endpoint) */
 } message;
 
 /* Another attempt may go better; what is refused for its content or its sender does not. */
@@ -126,9 +128,8 @@ static void send_message(message *m)
     if (m->fate == AGAIN && reply.retry_after.len) {
         int64_t asked = 0;
 
-        if (mc_str_i64(mc_str_trim(reply.retry_after), 0, RETRY_AFTER_MAX_S, &asked) &&
-            asked > m->wait_s)
-            m->wait_s = asked;
+        if (mc_str_i64(mc_str_trim(reply.retry_after), 0, INT64_MAX, &asked) && asked > m->wait_s)
+            m->wait_s = asked < RETRY_AFTER_MAX_S ? asked : RETRY_AFTER_MAX_S;
     }
     if (m->fate == AGAIN && m->attempts >= MC_PUSH_ATTEMPTS_MAX)
         m->fate = GIVEN_UP;
@@ -207,29 +208,75 @@ static mc_code forget_expired(mc_ctx *ctx, mc_time now, mc_err *err)
     "SELECT m.id, m.subscription_id, m.payload, m.attempt_count, m.expires_at, s.endpoint, "       \
     "s.p256_dh, s.auth FROM push_messages m JOIN push_subscriptions s ON s.id = "                  \
     "m.subscription_id AND s.deleted_at IS NULL WHERE m.next_attempt_at <= $1 ORDER BY "           \
-    "m.next_attempt_at LIMIT 1"
+    "m.next_attempt_at LIMIT $2"
+/* Of several workers in transactions of their own each sees what no other has. */
+#define DUE_POSTGRES DUE " FOR UPDATE OF m SKIP LOCKED"
 
-static mc_code lease_next(message *m, mc_ctx *ctx, mc_time now, mc_err *err)
+static void read_message(message *m, mc_db_rows *rows)
 {
-    mc_db_value at = mc_db_time(now);
-    mc_db_rows rows;
-    mc_code rc = mc_db_query(ctx->conn, MC_STR(DUE), &at, 1, &rows, err);
+    m->id = mc_db_col_uuid(rows, 0);
+    m->subscription_id = mc_db_col_uuid(rows, 1);
+    m->payload = mc_str_copy(m->arena, mc_db_col_text(rows, 2));
+    m->attempts = mc_db_col_int(rows, 3) + 1;
+    m->expires_at = mc_db_col_time(rows, 4);
+    m->endpoint = mc_str_copy(m->arena, mc_db_col_text(rows, 5));
+    m->p256dh = mc_str_copy(m->arena, mc_db_col_text(rows, 6));
+    m->auth = mc_str_copy(m->arena, mc_db_col_text(rows, 7));
+    m->is_there = m->payload.ptr && m->endpoint.ptr && m->p256dh.ptr && m->auth.ptr;
+    m->holds_host = m->is_there;
+    if (!m->is_there)
+        mc__push_host_give_back(m->self, mc_db_col_text(rows, 5));
+}
 
-    m->is_there = m->has_outcome = false;
+static void give_back_host(message *m)
+{
+    if (m->holds_host)
+        mc__push_host_give_back(m->self, m->endpoint);
+    m->holds_host = false;
+}
+
+/* A message whose host has its workers already makes room for those behind it. */
+static mc_code put_off(mc_ctx *ctx, const mc_uuid *ids, size_t count, mc_time now, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    for (size_t i = 0; i < count && rc == MC_OK; i++)
+        rc = exec_ids(ctx, MC_STR("UPDATE push_messages SET next_attempt_at = $2 WHERE id = $1"),
+                      ids[i], now + IDLE_US, err);
+    return rc;
+}
+
+/* The one that is due longest of a host that has a worker left. */
+static mc_code choose(message *m, mc_ctx *ctx, mc_time now, mc_err *err)
+{
+    mc_db_value args[] = {mc_db_time(now), mc_db_int(LOOK_AT)};
+    mc_uuid passed[LOOK_AT];
+    size_t count = 0;
+    bool is_postgres = mc_db_conn_dialect(ctx->conn) == MC_DB_POSTGRES;
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(ctx->conn, is_postgres ? MC_STR(DUE_POSTGRES) : MC_STR(DUE), args,
+                             MC_LEN(args), &rows, err);
+
     if (rc != MC_OK)
         return rc;
     while (mc_db_rows_next(&rows)) {
-        m->id = mc_db_col_uuid(&rows, 0);
-        m->subscription_id = mc_db_col_uuid(&rows, 1);
-        m->payload = mc_str_copy(m->arena, mc_db_col_text(&rows, 2));
-        m->attempts = mc_db_col_int(&rows, 3) + 1;
-        m->expires_at = mc_db_col_time(&rows, 4);
-        m->endpoint = mc_str_copy(m->arena, mc_db_col_text(&rows, 5));
-        m->p256dh = mc_str_copy(m->arena, mc_db_col_text(&rows, 6));
-        m->auth = mc_str_copy(m->arena, mc_db_col_text(&rows, 7));
-        m->is_there = m->payload.ptr && m->endpoint.ptr && m->p256dh.ptr && m->auth.ptr;
+        if (m->is_there || count == LOOK_AT)
+            continue; /* to the end, where the store reports what it checks last */
+        if (mc__push_host_take(m->self, mc_db_col_text(&rows, 5)))
+            read_message(m, &rows);
+        else
+            passed[count++] = mc_db_col_uuid(&rows, 0);
     }
     rc = mc_db_rows_finish(&rows, err);
+    return rc == MC_OK && count == LOOK_AT ? put_off(ctx, passed, count, now, err) : rc;
+}
+
+static mc_code lease_next(message *m, mc_ctx *ctx, mc_time now, mc_err *err)
+{
+    mc_code rc;
+
+    m->is_there = m->has_outcome = false;
+    rc = choose(m, ctx, now, err);
     if (rc == MC_OK && m->is_there) {
         mc_db_value args[] = {mc_db_uuid(m->id), mc_db_uuid(m->self->lease_id),
                               mc_db_time(now + LEASE_US)};
@@ -307,11 +354,13 @@ static void drain(mc_push *self, message *m, mc_ctx *ctx)
     do {
         mc_arena_reset(ctx->arena); /* of what was sent only its ids are still needed */
         if (mc_db_write(self->config.db, ctx, turn, m, &err) != MC_OK) {
+            give_back_host(m);
             mc_log_error(self->config.log, "push.turn_failed", MC_KV_ERR("error", &err));
             return; /* its lease ends, and it is sent again */
         }
         if (m->is_there && !is_stopping(self))
             send_message(m);
+        give_back_host(m);
     } while (m->is_there && m->has_outcome);
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define WORKERS 4
+#define WORKERS 8
 #define SUBJECT_DEFAULT "mailto:admin@example.com"
 #define ANSWER_MAX ((size_t)4 << 10)
 #define TIMEOUT_MS 15000

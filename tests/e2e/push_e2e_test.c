@@ -20,6 +20,8 @@ static atomic_int failures;
 static mc_reaction react(void *user, const mc_received *got)
 {
     (void)user;
+    if (strstr(got->path, "hang"))
+        return (mc_reaction){.status = 0};
     if (strstr(got->path, "gone"))
         return (mc_reaction){.status = 410};
     if (strstr(got->path, "busy") && atomic_fetch_sub(&failures, 1) > 0)
@@ -175,6 +177,38 @@ MC_TEST("who is busy is asked again, and what is gone no more")
     MC_EXPECT_Z(mc_client_field(&client, "queued"), "1");
     MC_EXPECT(mc_receiver_wait(&receiver, "/busy", 3, WAIT_MS));
     MC_EXPECT(!mc_receiver_get(&receiver, "/gone", 1));
+    teardown(&process, &receiver, &client);
+}
+
+static size_t count_hanging(mc_receiver *receiver)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; mc_receiver_get(receiver, NULL, i); i++)
+        count += strstr(mc_receiver_get(receiver, NULL, i)->path, "hang") != NULL;
+    return count;
+}
+
+MC_TEST("a push service that hangs leaves half of those who send to the others")
+{
+    char path[32], body[600];
+    mc_receiver receiver;
+    mc_process process;
+    mc_client client;
+
+    MC_REQUIRE(setup(&process, &receiver, &client));
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(path, sizeof(path), "/hang/%d", i);
+        MC_EXPECT_EQ(subscribe(&client, &receiver, path, true), 200);
+    }
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/push/test", NULL), 200);
+    (void)snprintf(body, sizeof(body),
+                   "{\"endpoint\":\"http://localhost:%u/other\",\"p256dh\":\"%s\",\"auth\":\"%s\"}",
+                   receiver.port, UA_PUBLIC, AUTH);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/push/subscribe", body), 200);
+    MC_EXPECT_EQ(mc_client_call(&client, "POST", "/api/push/test", NULL), 200);
+    MC_EXPECT(mc_receiver_wait(&receiver, "/other", 1, WAIT_MS));
+    MC_EXPECT(count_hanging(&receiver) <= 4);
     teardown(&process, &receiver, &client);
 }
 
