@@ -30,7 +30,7 @@
  *
  * While an entry with a dedup_key is young (dedup_window_s) and neither failed nor cancelled, its
  * organization takes no other of that key; there is a unique index for it. Without a key it is the
- * event, channel, target and message: the same said twice within a minute is said once.
+ * event, channel, target and all that is said: the same said twice within a minute is said once.
  *
  * Tables:   notification_queue_entries, notification_templates, notification_preferences.
  * Not here: the inbox's own routes (notifications.h), mail servers (security/smtp_client.h).

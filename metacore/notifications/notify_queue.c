@@ -214,13 +214,21 @@ mc_code mc__notify_check_room(mc_notify *self, mc_ctx *ctx, mc_err *err)
     return rc;
 }
 
-static mc_code key_of(const mc_notify_raw *in, char room[32], mc_str *out, mc_err *err)
+/* Two that differ in their subject or link are two, though they say the same. */
+static mc_code key_of(mc_ctx *ctx, const mc_notify_raw *in, char room[32], mc_str *out, mc_err *err)
 {
+    mc_str said = in->message;
+
     *out = in->dedup_key;
     if (in->dedup_key.len)
         return MC_OK;
+    if (in->subject.len || in->data.len)
+        said = mc_str_printf(ctx->arena, "%.*s\n%.*s\n%.*s", MC_FMT(in->message),
+                             MC_FMT(in->subject), MC_FMT(in->data));
+    if (!said.ptr)
+        return mc_fail(err, MC_NO_MEMORY, "notify");
     *out = mc_str_of(room, 32);
-    return mc_notify_dedup_key(in->event, in->channel, in->target, in->message, room, err);
+    return mc_notify_dedup_key(in->event, in->channel, in->target, said, room, err);
 }
 
 mc_code mc_notify_enqueue(mc_notify *self, mc_ctx *ctx, const mc_notify_raw *in, mc_uuid *out_id,
@@ -238,7 +246,7 @@ mc_code mc_notify_enqueue(mc_notify *self, mc_ctx *ctx, const mc_notify_raw *in,
         full.event = MC_STR(MC_NOTIFY_MESSAGE);
     rc = check_input(ctx, &full, err);
     if (rc == MC_OK)
-        rc = key_of(&full, room, &key, err);
+        rc = key_of(ctx, &full, room, &key, err);
     if (rc == MC_OK)
         rc = mc_uuid_v7(&id, err);
     if (rc == MC_OK)

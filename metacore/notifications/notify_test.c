@@ -344,7 +344,7 @@ static void run_keys(void)
                            .target = MC_STR("t"),
                            .message = MC_STR("m"),
                            .event = MC_STR("e")}},
-          second = first, other = first, named = first, named_again;
+          second = first, other = first, titled = first, linked = first, named = first, named_again;
     char key[32];
     mc_err err;
 
@@ -358,6 +358,13 @@ static void run_keys(void)
     expect(STATE, first.id, "sent 1 ");
     MC_EXPECT_EQ(enqueue(&second), MC_OK);
     MC_EXPECT(second.is_again);
+    MC_CASE("what differs in its subject or link alone is another");
+    titled.raw.subject = linked.raw.subject = MC_STR("s");
+    MC_EXPECT_EQ(enqueue(&titled), MC_OK);
+    MC_EXPECT(!titled.is_again);
+    linked.raw.data = MC_STR("{\"link\":\"/1\"}");
+    MC_EXPECT_EQ(enqueue(&linked), MC_OK);
+    MC_EXPECT(!linked.is_again);
     MC_CASE("another organization's is another");
     ctx.who.org_id = theirs;
     MC_EXPECT_EQ(enqueue(&other), MC_OK);
