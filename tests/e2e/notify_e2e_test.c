@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -188,6 +189,40 @@ MC_TEST("what is sent reaches inbox, mail and browser, each in its own words")
     mc_push_browser_deinit(&browser);
     teardown();
     mc_receiver_stop(&receiver);
+}
+
+MC_TEST("mail goes by TLS, with a password that stands in a file and is printed nowhere")
+{
+    static char url[64], path[300];
+    const char *const config[] = {"config", "--json", NULL};
+    const char *const more[] = {
+        "--smtp-url",  url,           "--smtp-tls", "required", "--smtp-ca-file",
+        box.cert_file, "--smtp-user", "app",        NULL};
+    char out[16384];
+    FILE *file;
+
+    atomic_store(&refusals, 0);
+    atomic_store(&is_slow, false);
+    box = (mc_mailbox){.decide = decide, .offers_tls = true, .offers_auth = true};
+    MC_REQUIRE(mc_mailbox_start(&box));
+    (void)snprintf(url, sizeof(url), "smtp://localhost:%u", box.port);
+    (void)snprintf(path, sizeof(path), "%s/password", mc_test_dir());
+    file = fopen(path, "we");
+    MC_REQUIRE(file);
+    fprintf(file, "pass:word\n");
+    MC_EXPECT_EQ(fclose(file), 0);
+    MC_EXPECT_EQ(setenv("METACORE_SMTP_PASSWORD_FILE", path, 1), 0);
+    MC_REQUIRE(start_server(mc_test_dir(), more));
+    MC_EXPECT_EQ(send_to(user_id, ",\"title\":\"Sealed\",\"channels\":[\"email\"]"), 202);
+    MC_REQUIRE(mc_mailbox_wait(&box, OWNER, 1, WAIT_MS));
+    MC_EXPECT(mc_mailbox_get(&box, OWNER, 0)->is_tls);
+    MC_EXPECT_Z(mc_z(mc_mailbox_get(&box, OWNER, 0)->credentials), "app:pass:word");
+    MC_EXPECT_EQ(mc_process_run(config, "", out, sizeof(out)), 0);
+    MC_EXPECT_HAS(mc_z(out),
+                  "\"smtp-password\":{\"source\":\"environment\",\"value\":\"********\"}");
+    MC_EXPECT(!strstr(out, "pass:word"));
+    MC_EXPECT_EQ(unsetenv("METACORE_SMTP_PASSWORD_FILE"), 0);
+    teardown();
 }
 
 MC_TEST("a mail that is not taken comes again, the same one; what is refused for good is kept")
