@@ -25,8 +25,8 @@
  * only then completes them: one bad job never fails its neighbours, and nothing is acknowledged
  * before it is durable. That thread is also the only checkpointer (two of them can corrupt a WAL
  * before SQLite 3.51.3). On PostgreSQL a job runs in a transaction of its own on the caller's
- * thread; of one organization (the ctx's) there is one at a time, in whatever process, so that
- * what it has looked at stays true until its commit there, too.
+ * thread; of one organization (the ctx's) there is one at a time, and one of nobody's is alone, in
+ * whatever process: what a job has looked at stays true until its commit there, too.
  *
  * Not here: schemas (modelbase, migrations), who may do what (services).
  * Threads:  mc_db is thread-safe; an mc_db_conn is one thread at a time.

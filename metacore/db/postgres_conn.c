@@ -202,6 +202,8 @@ mc_code mc__pg_enter_org(mc__pg_conn *conn, mc_err *err)
 
 /* ---- transactions ---- */
 
+#define WRITES_LOCK INT64_C(0x6d657461636f7265) /* "metacore"; of all writes */
+
 /* What one organization's writes wait for each other by. */
 static long long org_lock(mc_uuid org_id)
 {
@@ -212,10 +214,29 @@ static long long org_lock(mc_uuid org_id)
     return (long long)(high ^ low);
 }
 
+/*
+ * Services look before they write, and what they saw has to stay true until they commit. One
+ * organization's writes follow each other. Those of nobody's, which are the kernel's own work on
+ * all of them, are alone; they wait as long as it takes.
+ */
+static int write_locks(const mc__pg_conn *conn, char *sql, size_t size)
+{
+    if (!conn->takes_turns)
+        return 0;
+    if (mc_uuid_is_nil(conn->org_id))
+        return snprintf(sql, size,
+                        "; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%lld); SET "
+                        "LOCAL lock_timeout = %lld",
+                        (long long)WRITES_LOCK, (long long)conn->driver->config.wait_timeout_ms);
+    return snprintf(sql, size,
+                    "; SELECT pg_advisory_xact_lock_shared(%lld), pg_advisory_xact_lock(%lld)",
+                    (long long)WRITES_LOCK, org_lock(conn->org_id));
+}
+
 /* BEGIN and what holds for the transaction, in one round trip; all of it is ours, no quoting. */
 static mc_code begin_transaction(mc__pg_conn *conn, mc_err *err)
 {
-    char sql[384], id[MC_UUID_TEXT_LEN];
+    char sql[512], id[MC_UUID_TEXT_LEN]; /* sized for all of it */
     int len = snprintf(sql, sizeof(sql), "BEGIN%s",
                        conn->is_snapshot ? " ISOLATION LEVEL REPEATABLE READ READ ONLY" : "");
     mc_code rc;
@@ -226,12 +247,10 @@ static mc_code begin_transaction(mc__pg_conn *conn, mc_err *err)
             snprintf(sql + len, sizeof(sql) - (size_t)len,
                      "; SELECT set_config('app.current_org', '%.*s', true)", MC_UUID_TEXT_LEN, id);
     }
-    if (conn->is_alone_in_org && !mc_uuid_is_nil(conn->org_id))
-        len += snprintf(sql + len, sizeof(sql) - (size_t)len,
-                        "; SELECT pg_advisory_xact_lock(%lld)", org_lock(conn->org_id));
     if (conn->transaction_ms)
-        (void)snprintf(sql + len, sizeof(sql) - (size_t)len, "; SET LOCAL statement_timeout = %lld",
-                       (long long)conn->transaction_ms); /* sized for it */
+        len += snprintf(sql + len, sizeof(sql) - (size_t)len,
+                        "; SET LOCAL statement_timeout = %lld", (long long)conn->transaction_ms);
+    (void)write_locks(conn, sql + len, sizeof(sql) - (size_t)len);
     rc = mc__pg_command(conn, sql, err);
     if (rc == MC_OK && conn->transaction_ms)
         conn->timeout_ms = conn->transaction_ms;

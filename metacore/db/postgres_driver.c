@@ -98,7 +98,7 @@ static mc_code run_once(mc__pg *self, mc_ctx *ctx, attempt *a, bool is_read, mc_
         return rc;
     conn->org_id = ctx->who.org_id;
     conn->is_snapshot = is_read;
-    conn->is_alone_in_org = !is_read;
+    conn->takes_turns = !is_read;
     if (ctx->deadline_us) {
         left_us = ctx->deadline_us - mc_clock_monotonic_us((mc_clock){NULL, NULL});
         conn->transaction_ms = left_us > 1000 ? left_us / 1000 : 1;

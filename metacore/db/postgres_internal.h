@@ -31,7 +31,7 @@ typedef struct mc__pg_conn {
     int64_t transaction_ms; /* the next transaction's statement_timeout; 0: the session's */
     bool is_reader;
     bool is_snapshot;     /* the next transaction only reads, all at one instant */
-    bool is_alone_in_org; /* the next transaction waits for the organization's others */
+    bool takes_turns; /* the next transaction writes: see write_locks */
     bool is_broken;       /* lost, or in a state of which too little is known */
 } mc__pg_conn;
 

@@ -89,7 +89,7 @@ void mc__pg_pool_give(mc__pg *self, mc__pg_conn *conn)
     conn->org_id = (mc_uuid){{0}};
     conn->transaction_ms = 0;
     conn->is_snapshot = false;
-    conn->is_alone_in_org = false;
+    conn->takes_turns = false;
     conn->budget_us = 0;
     if (conn->is_broken || PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
         mc__pg_conn_close(conn);
