@@ -80,6 +80,16 @@ static mc_db_value uuid_or_null(mc_uuid id)
     return mc_uuid_is_nil(id) ? mc_db_null() : mc_db_uuid(id);
 }
 
+/* ordinal, not the clock, is the order: clocks are set back. as_time: what a parameter needs where
+ * its place says nothing of its type. */
+#define INSERT_DELIVERY(as_time)                                                                   \
+    "INSERT INTO webhook_deliveries (id, organization_id, created_by_id, created_at, updated_at, " \
+    "webhook_id, event, payload, next_attempt_at, record_id, lease_id, replay_of, ordinal) "       \
+    "VALUES ($1, $2, $3, $4, $4, $5, $6, $7, CASE WHEN $12 AND EXISTS (SELECT 1 FROM "             \
+    "webhook_deliveries WHERE webhook_id = $5 AND record_id = $9 AND next_attempt_at IS NOT "      \
+    "NULL) THEN $13" as_time " ELSE $8" as_time " END, $9, $10, $11, (SELECT "                     \
+    "coalesce(max(ordinal), 0) + 1 FROM webhook_deliveries))"
+
 mc_code mc__delivery_insert(mc_webhooks *self, mc_ctx *ctx, const mc__delivery_input *in,
                             mc_uuid *out_id, mc_err *err)
 {
@@ -102,17 +112,11 @@ mc_code mc__delivery_insert(mc_webhooks *self, mc_ctx *ctx, const mc__delivery_i
                               mc_db_bool(in->is_ordered),
                               mc_db_time(MC__WAITING)};
 
-        /* ordinal, not the clock, is the order: clocks are set back. */
-        rc = mc_db_exec(
-            ctx->conn,
-            MC_STR("INSERT INTO webhook_deliveries (id, organization_id, created_by_id, "
-                   "created_at, updated_at, webhook_id, event, payload, next_attempt_at, "
-                   "record_id, lease_id, replay_of, ordinal) VALUES ($1, $2, $3, $4, $4, $5, $6, "
-                   "$7, CASE WHEN $12 AND EXISTS (SELECT 1 FROM webhook_deliveries WHERE "
-                   "webhook_id = $5 AND record_id = $9 AND next_attempt_at IS NOT NULL) THEN $13 "
-                   "ELSE $8 END, $9, $10, $11, (SELECT coalesce(max(ordinal), 0) + 1 FROM "
-                   "webhook_deliveries))"),
-            args, MC_LEN(args), NULL, err);
+        rc = mc_db_exec(ctx->conn,
+                        mc_db_conn_dialect(ctx->conn) == MC_DB_SQLITE
+                            ? MC_STR(INSERT_DELIVERY(""))
+                            : MC_STR(INSERT_DELIVERY("::timestamptz")),
+                        args, MC_LEN(args), NULL, err);
     }
     if (rc == MC_OK && out_id)
         *out_id = id;
