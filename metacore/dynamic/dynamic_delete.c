@@ -49,7 +49,7 @@ mc_code mc_dynamic_delete(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, 
         rc = mc__dynamic_changed(self, ctx, &change, err);
     if (rc == MC_OK)
         rc = mc__run_hooks(self, ctx, model, MC_AFTER_DELETE, id, NULL, MC_STR(""), err);
-    return rc == MC_INVALID ? mc__write_failure(ctx, model, rc, err) : rc;
+    return rc == MC_INVALID ? mc__write_failure(self, ctx, model, rc, err) : rc;
 }
 
 /* ---- restore ---- */
@@ -107,7 +107,7 @@ mc_code mc_dynamic_restore(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
     write_restore(&s, ctx, model, id, change.at, layout);
     rc = mc__statement_one(ctx, &s, layout, out, out_version, &is_found, err);
     if (rc != MC_OK)
-        return mc__write_failure(ctx, model, rc, err);
+        return mc__write_failure(self, ctx, model, rc, err);
     if (!is_found)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
     change.after = mc_str_slice(mc_buf_get(out), start, out->len);

@@ -160,7 +160,8 @@ void mc__statement_where_row(mc__statement *s, mc_ctx *ctx, const mc_model *mode
 mc_code mc__statement_one(mc_ctx *ctx, mc__statement *s, const mc__row_layout *layout, mc_buf *out,
                           mc_time *out_version, bool *out_found, mc_err *err);
 /* A driver's failure in words for strangers. */
-mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err *err);
+mc_code mc__write_failure(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_code rc,
+                          mc_err *err);
 
 /* dynamic_change.c */
 /* The row as it is before action, for who listens to writes; empty when nobody wants it. */

@@ -2,35 +2,60 @@
 /* One statement that writes a row, its parameters, and what its failure means to strangers. */
 #include "metacore/dynamic/dynamic_internal.h"
 
-/* "UNIQUE constraint failed: index uidx_t_organization_id_code": PostgreSQL's, whose name is of the
- * table and its columns; the longest that it ends with. */
-static const mc_column *find_index_column(mc_arena *arena, const mc_model *model, mc_str index)
+/* ---- PostgreSQL names the index; only its catalog knows the column ---- */
+
+typedef struct index_question {
+    const mc_model *model;
+    mc_str index;
+    const mc_column *column; /* the last of it; NULL: none that a client wrote */
+} index_question;
+
+static mc_code ask_index(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
-    mc_str head = mc_str_printf(arena, "uidx_%.*s_", MC_FMT(model->table));
-    const mc_column *found = NULL;
+    index_question *q = user;
+    mc_db_value args[] = {
+        mc_db_text(q->model->schema.len ? q->model->schema : MC_STR("public")),
+        mc_db_text(q->index)};
+    mc_db_rows rows;
+    mc_code rc = mc_db_query(
+        conn,
+        MC_STR("SELECT a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN "
+               "pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = "
+               "i.indrelid AND a.attnum = i.indkey[i.indnkeyatts - 1] WHERE n.nspname = $1 AND "
+               "c.relname = $2"),
+        args, MC_LEN(args), &rows, err);
 
-    for (size_t i = 0; i < model->column_count; i++) {
-        const mc_column *column = &model->columns[i];
-        mc_str own = mc_str_printf(arena, "%.*s%.*s", MC_FMT(head), MC_FMT(column->name));
-        mc_str other = mc_str_printf(arena, "_%.*s", MC_FMT(column->name));
-        bool is_named = mc_str_eq(index, mc_capped_name(arena, own)) ||
-                        (mc_str_starts_with(index, head) && mc_str_ends_with(index, other));
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    if (mc_db_rows_next(&rows))
+        q->column = mc_model_find_column(q->model, mc_db_col_text(&rows, 0));
+    return mc_db_rows_finish(&rows, err);
+}
 
-        if (!column->is_system && is_named && (!found || column->name.len > found->name.len))
-            found = column;
-    }
-    return found;
+/* "UNIQUE constraint failed: index papers_number". The transaction has failed, and answers nothing
+ * any more: another connection is asked. */
+static const mc_column *find_index_column(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                          mc_str index)
+{
+    index_question q = {.model = model, .index = mc_str_copy(ctx->arena, index)};
+    mc_err ignored; /* without an answer no field is named */
+
+    if (mc_db_read(self->config.db, ctx, ask_index, &q, &ignored) != MC_OK || !q.column)
+        return NULL;
+    return q.column->is_system ? NULL : q.column;
 }
 
 /* "UNIQUE constraint failed: t.organization_id, t.code": the column that the message ends with. */
-static const mc_column *find_conflict(mc_arena *arena, const mc_model *model, mc_str message)
+static const mc_column *find_conflict(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                      mc_str message)
 {
     mc_str mark = MC_STR("UNIQUE constraint failed: index ");
     size_t index = mc_str_find(message, mark);
     const mc_column *found = NULL;
 
     if (index < message.len)
-        return find_index_column(arena, model,
+        return find_index_column(self, ctx, model,
                                  mc_str_slice(message, index + mark.len, message.len));
 
     for (size_t i = 0; i < model->column_count; i++) {
@@ -73,12 +98,13 @@ static mc_code invalid_failure(mc_ctx *ctx, mc_err *err)
 }
 
 /* The driver's words stay here: strangers learn the field. */
-mc_code mc__write_failure(mc_ctx *ctx, const mc_model *model, mc_code rc, mc_err *err)
+mc_code mc__write_failure(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_code rc,
+                          mc_err *err)
 {
     const mc_column *column;
 
     if (rc == MC_CONFLICT) {
-        column = find_conflict(ctx->arena, model, mc_z(err->msg));
+        column = find_conflict(self, ctx, model, mc_z(err->msg));
         if (!column)
             return mc_fail(err, MC_CONFLICT, "a value is taken already");
         mc_ctx_field_error(ctx, column->name, MC_STR("duplicate"), MC_STR(""),

@@ -59,7 +59,7 @@ mc_code mc_dynamic_create(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     write_insert(&s, ctx, write, id, layout);
     rc = mc__statement_one(ctx, &s, layout, out, out_version, &is_found, err);
     if (rc != MC_OK)
-        return mc__write_failure(ctx, write->model, rc, err);
+        return mc__write_failure(self, ctx, write->model, rc, err);
     rc = mc__dynamic_changed(
         self, ctx,
         &(mc_dynamic_change){.model = write->model,
@@ -131,7 +131,7 @@ mc_code mc_dynamic_update(mc_dynamic *self, mc_ctx *ctx, mc_dynamic_write *write
     write_update(&s, ctx, write, id, version, layout);
     rc = mc__statement_one(ctx, &s, layout, out, out_version, &is_found, err);
     if (rc != MC_OK)
-        return mc__write_failure(ctx, write->model, rc, err);
+        return mc__write_failure(self, ctx, write->model, rc, err);
     if (!is_found)
         return mc_fail(err, MC_NOT_FOUND, "record not found");
     rc = mc__dynamic_changed(
