@@ -128,11 +128,19 @@ bool mc__pg_conn_is_alive(mc__pg_conn *conn)
 
 mc_code mc__pg_conn_heal(mc__pg_conn *conn, mc_err *err)
 {
-    if (!conn->is_reader || conn->base.depth > 0 ||
-        (conn->generation == mc__pg_pool_generation(conn->driver) && mc__pg_conn_is_alive(conn)))
+    uint64_t generation = mc__pg_pool_generation(conn->driver);
+
+    if (!conn->is_reader || conn->base.depth > 0)
         return MC_OK;
-    end_session(conn);
-    return start_session(conn, err);
+    if (!mc__pg_conn_is_alive(conn)) {
+        end_session(conn);
+        return start_session(conn, err);
+    }
+    if (conn->generation == generation)
+        return MC_OK;
+    conn->generation = generation;
+    mc__pg_stmt_free_all(conn);
+    return mc__pg_command(conn, "DEALLOCATE ALL", err);
 }
 
 mc_code mc__pg_command(mc__pg_conn *conn, const char *sql, mc_err *err)

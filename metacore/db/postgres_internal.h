@@ -63,8 +63,8 @@ bool mc__pg_has_state(const PGresult *result, const char *sqlstate);
 mc_code mc__pg_conn_open(mc__pg *driver, bool is_reader, mc__pg_conn **out, mc_err *err);
 void mc__pg_conn_close(mc__pg_conn *conn);
 bool mc__pg_conn_is_alive(mc__pg_conn *conn);
-/* A reader that was lost, or remembers what a script may have changed, gets a new session unless it
- * is in a transaction. */
+/* A reader that was lost gets a new session, and one that remembers what a script may have changed
+ * forgets it; unless it is in a transaction. */
 mc_code mc__pg_conn_heal(mc__pg_conn *conn, mc_err *err);
 /* Runs text of our own making, without rows. */
 mc_code mc__pg_command(mc__pg_conn *conn, const char *sql, mc_err *err);

@@ -130,7 +130,8 @@ static mc_code open_database(mc_app *app, mc_err *err)
                            .synchronous_normal = app->config.synchronous_normal,
                            .around_done = around_done,
                            .on_group = mc__app_on_group,
-                           .on_group_user = app};
+                           .on_group_user = app,
+                           .pool_max = mc__app_connections(app)};
 
     if (mc_str_is_empty(config.url))
         config.url = mc_str_printf(app->text, "sqlite:%s/metacore.db", app->dir.path);
@@ -164,7 +165,7 @@ static mc_code recover(mc_app *app, mc_err *err)
     mc_ctx ctx;
     mc_code rc = mc__app_ctx_init(app, &ctx, err);
 
-    if (rc == MC_OK && mc_db_dialect_of(app->db) == MC_DB_SQLITE)
+    if (rc == MC_OK)
         rc = mc_db_write(app->db, &ctx, recover_in, NULL, err);
     mc__app_ctx_deinit(&ctx);
     return rc;
@@ -343,6 +344,8 @@ mc_code mc_app_new(const mc_app_config *config, mc_app **out, mc_err *err)
     if (rc == MC_OK)
         rc = open_database(app, err);
     if (rc == MC_OK)
+        rc = mc__app_turn_take(app, err);
+    if (rc == MC_OK)
         rc = migrate(app, err);
     if (rc == MC_OK)
         rc = recover(app, err);
@@ -373,6 +376,7 @@ void mc_app_free(mc_app *app)
     /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
      * nothing of ours is called any more, and the exchanges can go with the server. */
     mc_executor_free(app->executor);
+    mc__app_turn_end(app);
     mc_db_close(app->db);
     mc_http_router_free(app->router);
     mc_notify_free(app->notify);
@@ -506,10 +510,6 @@ mc_code mc_app_start(mc_app *app, mc_err *err)
 {
     mc_code rc;
 
-    if (mc_db_dialect_of(app->db) != MC_DB_SQLITE)
-        return mc_fail(err, MC_NOT_PROVIDED,
-                       "serving from PostgreSQL is not provided yet: its "
-                       "driver runs migrations and the db package's tests");
     rc = mc_lifecycle_boot(app->lifecycle, app, err);
     if (rc == MC_OK)
         rc = build_executor(app, err);

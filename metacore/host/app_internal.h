@@ -37,6 +37,7 @@ typedef struct mc__app_numbers {
 
 typedef struct mc__app_collector mc__app_collector; /* app_spans.c */
 typedef struct mc__guests mc__guests;
+typedef struct mc__app_turn mc__app_turn; /* app_postgres.c */
 
 /* Everything, in the order in which it is built; freed in the other direction. */
 struct mc_app {
@@ -86,6 +87,8 @@ struct mc_app {
     unsigned loops;
     bool is_started;
     atomic_bool is_draining;
+    mc__app_turn *turn;       /* NULL: the data directory's lock is enough */
+    atomic_bool is_displaced; /* another process serves from our database */
     int64_t newest_migration;
 };
 
@@ -103,6 +106,17 @@ mc_code mc__host_is_visible(void *user, mc_ctx *ctx, const mc_model *model, bool
 /* A new organization, in its transaction: what every organization gets. */
 mc_code mc__host_on_org_created(void *user, mc_db_conn *conn, mc_ctx *ctx, mc_uuid org_id,
                                 mc_err *err);
+
+/* app_postgres.c: of a database that others can reach. On SQLite all of it is nothing. */
+/* Asks whether it is one that can be served from, and takes the one turn to do so. NOT_PROVIDED,
+ * UNAVAILABLE: another process has it. */
+mc_code mc__app_turn_take(mc_app *app, mc_err *err);
+/* From now on takes it again when the session that had it was lost. */
+mc_code mc__app_turn_keep(mc_app *app, mc_err *err);
+/* Before the database is closed. */
+void mc__app_turn_end(mc_app *app);
+/* Connections that writes may have at once. */
+uint32_t mc__app_connections(const mc_app *app);
 
 /* app_marketplace.c: addons from hubs */
 mc_code mc__app_marketplace_new(mc_app *app, mc_err *err);

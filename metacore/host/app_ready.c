@@ -60,7 +60,9 @@ bool mc__app_check_ready(mc_app *app, mc_db_conn *conn, mc__app_check out[MC__AP
     bool does_answer;
     const char *migrations = check_migrations(app, conn, &does_answer);
 
-    out[0] = (mc__app_check){"database", does_answer ? NULL : "does not answer"};
+    out[0] = (mc__app_check){"database", !does_answer                      ? "does not answer"
+                                         : atomic_load(&app->is_displaced) ? "another's"
+                                                                           : NULL};
     out[1] = (mc__app_check){"disk", check_disk(app)};
     out[2] = (mc__app_check){"migrations", migrations};
     out[3] = (mc__app_check){"serving", atomic_load(&app->is_draining) ? "stopping" : NULL};
