@@ -197,7 +197,8 @@ mc_code mc__pg_enter_org(mc__pg_conn *conn, mc_err *err)
     char sql[128], id[MC_UUID_TEXT_LEN];
     mc_code rc;
 
-    if (!conn->is_reader || conn->base.depth > 0 || mc_uuid_eq(conn->session_org, conn->org_id))
+    if ((!conn->is_reader && !conn->is_alone) || conn->base.depth > 0 ||
+        mc_uuid_eq(conn->session_org, conn->org_id))
         return MC_OK;
     mc_uuid_format(conn->org_id, id);
     (void)snprintf(sql, sizeof(sql), "SELECT set_config('app.current_org', '%.*s', false)",

@@ -88,21 +88,28 @@ static mc_code run_attempt(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *er
     return a->fn(conn, ctx, a->user, err);
 }
 
-static mc_code run_once(mc__pg *self, mc_ctx *ctx, attempt *a, bool is_read, mc_err *err)
+/* Whose the connection's transactions are, and how long they may take. */
+static void lend(mc__pg_conn *conn, const mc_ctx *ctx)
 {
-    mc__pg_conn *conn;
     int64_t left_us;
-    mc_code rc = mc__pg_pool_take(self, ctx, &conn, err);
 
-    if (rc != MC_OK)
-        return rc;
     conn->org_id = ctx->who.org_id;
-    conn->is_snapshot = is_read;
-    conn->takes_turns = !is_read;
     if (ctx->deadline_us) {
         left_us = ctx->deadline_us - mc_clock_monotonic_us((mc_clock){NULL, NULL});
         conn->transaction_ms = left_us > 1000 ? left_us / 1000 : 1;
     }
+}
+
+static mc_code run_once(mc__pg *self, mc_ctx *ctx, attempt *a, bool is_read, mc_err *err)
+{
+    mc__pg_conn *conn;
+    mc_code rc = mc__pg_pool_take(self, ctx, &conn, err);
+
+    if (rc != MC_OK)
+        return rc;
+    lend(conn, ctx);
+    conn->is_snapshot = is_read;
+    conn->takes_turns = !is_read;
     rc = mc__db_run(&conn->base, ctx, run_attempt, a, err);
     mc__pg_pool_give(self, conn);
     return rc;
@@ -133,6 +140,11 @@ static mc_code write_alone(void *driver, mc_ctx *ctx, mc_db_fn fn, void *user, m
 
     if (rc != MC_OK)
         return rc;
+    lend(conn, ctx);
+    conn->is_alone = true;
+    /* What an organization writes here takes its turn as elsewhere; the kernel's scripts have locks
+     * of their own, which others hold while they wait for theirs. */
+    conn->takes_turns = !mc_uuid_is_nil(conn->org_id);
     rc = mc__db_run_alone(&conn->base, ctx, fn, user, err);
     conn->is_broken = true; /* what fn has set, or locked, for the session ends with the session */
     mc__pg_pool_give(driver, conn);

@@ -27,12 +27,13 @@ typedef struct mc__pg_conn {
     int64_t timeout_ms;     /* statement_timeout as the session has it; negative: not known */
     int64_t budget_us;      /* 0: none */
     mc_uuid org_id;         /* of who runs the next transaction; nil: nobody's */
-    mc_uuid session_org;    /* a reader's: as the session has it */
+    mc_uuid session_org;    /* as the session itself has it; see mc__pg_enter_org */
     int64_t transaction_ms; /* the next transaction's statement_timeout; 0: the session's */
     bool is_reader;
-    bool is_snapshot;     /* the next transaction only reads, all at one instant */
+    bool is_alone;    /* for work without a transaction around it; the session ends with it */
+    bool is_snapshot; /* the next transaction only reads, all at one instant */
     bool takes_turns; /* the next transaction writes: see write_locks */
-    bool is_broken;       /* lost, or in a state of which too little is known */
+    bool is_broken;   /* lost, or in a state of which too little is known */
 } mc__pg_conn;
 
 struct mc__pg {
@@ -72,7 +73,7 @@ mc_code mc__pg_set_timeout(mc__pg_conn *conn, int64_t timeout_ms, mc_err *err);
 int64_t mc__pg_timeout_wanted(const mc__pg_conn *conn);
 void mc__pg_set_budget(mc_db_conn *conn, int64_t budget_us);
 void mc__pg_set_org(mc_db_conn *conn, mc_uuid org_id);
-/* A reader's session, outside of transactions, becomes its organization's. */
+/* The session of a reader, or of work alone, becomes its organization's outside of transactions. */
 mc_code mc__pg_enter_org(mc__pg_conn *conn, mc_err *err);
 mc_code mc__pg_begin(mc_db_conn *conn, unsigned depth, mc_err *err);
 mc_code mc__pg_commit(mc_db_conn *conn, unsigned depth, mc_err *err);

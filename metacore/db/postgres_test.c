@@ -387,6 +387,40 @@ MC_TEST("a transaction knows its organization, and the next one does not inherit
     mc_db_close(db);
 }
 
+static mc_code ask_twice(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    work *both = user;
+    mc_code rc = do_work(conn, ctx, &both[0], err);
+
+    if (rc == MC_OK)
+        rc = mc_db_begin(conn, err);
+    if (rc != MC_OK)
+        return rc;
+    rc = do_work(conn, ctx, &both[1], err);
+    mc_db_rollback(conn);
+    return rc;
+}
+
+MC_TEST("work without a transaction around it is its organization's, and so is one that it begins")
+{
+    mc_uuid org = {{0x01, 0x8f, 0x3c, 0x5e, 0x7b, 0x2a, 0x7a, 0xbc, 0x8d, 0xef, 1}};
+    work both[2] = {{.sql = "SELECT coalesce(current_setting('app.current_org', true), '')"},
+                    {.sql = "SELECT current_setting('app.current_org') || (SELECT count(*) FROM "
+                            "pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"}};
+    mc_ctx ctx = {.who = {.org_id = org}};
+    mc_db *db;
+    mc_err err;
+
+    NEED_POSTGRES();
+    db = open_new(&(mc_db_config){MC_DB_CONFIG, .pool_max = 1});
+    MC_REQUIRE(db != NULL);
+    MC_EXPECT_OK(mc_db_write_alone(db, &ctx, ask_twice, both, &err), &err);
+    MC_EXPECT_Z(mc_z(both[0].text), "018f3c5e-7b2a-7abc-8def-010000000000");
+    MC_EXPECT_Z(mc_z(both[1].text), "018f3c5e-7b2a-7abc-8def-0100000000002");
+    MC_EXPECT_Z(scalar(db, "SELECT coalesce(current_setting('app.current_org', true), '')"), "");
+    mc_db_close(db);
+}
+
 MC_TEST("a reader's statements are of the organization it was last given, in transactions too")
 {
     mc_uuid org = {{0x01, 0x8f, 0x3c, 0x5e, 0x7b, 0x2a, 0x7a, 0xbc, 0x8d, 0xef, 1}};
