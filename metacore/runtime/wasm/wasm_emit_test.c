@@ -120,7 +120,8 @@ MC_TEST("instructions become the C that checks what C does not")
         MC_EXPECT_OK(translate(mc_wasm_test_wat(arena, mc_str_z(arena, wat), NULL), &text, &err),
                      &err);
         MC_EXPECT_HAS(mc_buf_get(&text), cases[i].has);
-        MC_EXPECT_EQ(mc_str_find(mc_buf_get(&text), MC_STR("77")), text.len);
+        /* As a number of C: the digest in the text may have any digits. */
+        MC_EXPECT_EQ(mc_str_find(mc_buf_get(&text), MC_STR("77u")), text.len);
         mc_buf_deinit(&text);
     }
     mc_arena_free(arena);
