@@ -28,8 +28,13 @@ void mc__guest_line(void *user, mc_str text)
 {
     mc__invocation *call = user;
 
-    if (call->lines++ >= LINES_MAX)
+    if (call->lines++ >= LINES_MAX) {
+        if (call->lines == LINES_MAX + 1)
+            mc_log_warn(call->guests->app->config.log, "guest.log_full",
+                        MC_KV_STR("addon", call->guest->manifest->key),
+                        MC_KV_STR("request", call->ctx->request_id));
         return;
+    }
     mc_log_info(
         call->guests->app->config.log, "guest.log", MC_KV_STR("addon", call->guest->manifest->key),
         MC_KV_UUID("org", call->ctx->who.org_id), MC_KV_STR("request", call->ctx->request_id),
