@@ -19,7 +19,9 @@ typedef struct child {
     mc__wasm_host *host;
     mc__wasm_instance *instance;
     mc__wasm_reset *reset;
-    uint8_t *snapshot; /* of INIT: writable */
+    uint32_t initializer; /* MC__WASM_NONE: there is none */
+    bool is_command;      /* it may end its process */
+    uint8_t *snapshot;    /* of INIT: writable */
     uint64_t snapshot_room;
 } child;
 
@@ -41,35 +43,42 @@ _Noreturn static void fail(child *c, const char *why)
 
 /* ---- initialization ---- */
 
-static bool find_plain(child *c, const char *export, mc_wasm_name *out)
+static uint32_t find_plain(const mc_wasm_module *m, const char *export)
 {
-    return mc_wasm_module_find_export(c->start->m, mc_z(export), out) &&
-           out->kind == MC_WASM_FUNCTION && strcmp(out->signature, "()->()") == 0;
+    mc_wasm_name name;
+
+    return mc_wasm_module_find_export(m, mc_z(export), &name) && name.kind == MC_WASM_FUNCTION &&
+                   strcmp(name.signature, "()->()") == 0
+               ? name.index
+               : MC__WASM_NONE;
 }
 
-/*
- * start was not run by instance_new; then _initialize, of reactors, or else _start, of commands:
- * what its main leaves is what the other exports work with, also when it ends its process as C
- * programs do, without complaint.
- */
+/* _initialize, of reactors, or else _start, of commands: what its main leaves is what the other
+ * exports work with. */
+static void find_initializer(child *c)
+{
+    c->initializer = find_plain(c->start->m, "_initialize");
+    if (c->initializer != MC__WASM_NONE)
+        return;
+    c->initializer = find_plain(c->start->m, "_start");
+    c->is_command = true;
+}
+
+/* start was not run by instance_new. A command may end its process as C programs do, without
+ * complaint. */
 static mcw_trap run_initialization(child *c)
 {
     mc__wasm_wasi_call *call = &mc__wasm_host_wasi(c->host)->call;
-    const mc_wasm_module *m = c->start->m;
+    uint32_t start = c->start->m->start;
     mcw_trap trap = MCW_TRAP_NONE;
-    mc_wasm_name name;
 
     mc__wasm_host_attach(c->host, c->instance, false);
-    if (m->start != MC__WASM_NONE)
-        trap = mc__wasm_call_plain(c->instance, m->start);
-    if (trap != MCW_TRAP_NONE)
+    if (start != MC__WASM_NONE)
+        trap = mc__wasm_call_plain(c->instance, start);
+    if (trap != MCW_TRAP_NONE || c->initializer == MC__WASM_NONE)
         return trap;
-    if (find_plain(c, "_initialize", &name))
-        return mc__wasm_call_plain(c->instance, name.index);
-    if (!find_plain(c, "_start", &name))
-        return MCW_TRAP_NONE;
-    trap = mc__wasm_call_plain(c->instance, name.index);
-    if (trap == MCW_TRAP_NONE || !call->has_exited || call->exit_code != 0)
+    trap = mc__wasm_call_plain(c->instance, c->initializer);
+    if (trap == MCW_TRAP_NONE || !c->is_command || !call->has_exited || call->exit_code != 0)
         return trap;
     call->has_exited = false;
     return MCW_TRAP_NONE;
@@ -236,7 +245,10 @@ static void set_up(child *c, int pagemap)
     const mc__wasm_child_start *s = c->start;
     mcw_trap trap = MCW_TRAP_NONE;
     mc_err err = {0};
-    mc_code rc = mc__wasm_store_new(s->max_pages, MC__WASM_TABLE_ENTRIES_MAX, &c->store, &err);
+    mc_code rc;
+
+    find_initializer(c);
+    rc = mc__wasm_store_new(s->max_pages, MC__WASM_TABLE_ENTRIES_MAX, &c->store, &err);
 
     if (rc == MC_OK)
         rc = mc__wasm_host_new(c->store, s->m, s->rules, c->channel, &c->host, &err);

@@ -265,3 +265,59 @@ MC_TEST("abort tells its message and where, however it is called")
     mc_wasm_guest_free(guest);
     mc_buf_deinit(&h.text);
 }
+
+/* An alloc that fails only for what the host answers. */
+static const struct {
+    const char *name, *fails;
+    mc_code code;
+    const char *says;
+} allocs[] = {
+    {"it traps", "unreachable", MC_REJECTED, "call ask: unreachable"},
+    {"it gives what lies outside", "(return (i32.const 65535))", MC_REJECTED,
+     "call ask: out of bounds memory access"},
+    {"it aborts", "(call $abort (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2))",
+     MC_REJECTED, "call ask: abort at ?:1:2"},
+    {"it exits", "(call $exit (i32.const 9))", MC_REJECTED, "call ask: exited with code 9"},
+    {"it exits without complaint", "(call $exit (i32.const 0))", MC_OK, NULL},
+    {"it calls itself for ever", "(return (call $alloc (local.get 0)))", MC_REJECTED,
+     "call ask: call stack exhausted"},
+    {"it asks again, and so for ever", "(drop (call $ask (i32.const 0) (i32.const 1)))",
+     MC_REJECTED, "call ask: call stack exhausted"},
+};
+
+MC_TEST("an alloc that fails while the host's answer comes ends the call as it ended itself")
+{
+    mc_arena *arena = mc_arena_new(0);
+
+    NEEDS_RUNTIME();
+    for (size_t i = 0; i < MC_LEN(allocs); i++) {
+        mc_str text = mc_str_printf(
+            arena,
+            "(module (import \"host\" \"ask\" (func $ask (param i32 i32) (result i64)))"
+            "(import \"env\" \"abort\" (func $abort (param i32 i32 i32 i32)))"
+            "(import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))"
+            "(memory (export \"memory\") 1)"
+            "(func $alloc (export \"alloc\") (param i32) (result i32)"
+            " (if (i32.eq (local.get 0) (i32.const 6)) (then %s)) (i32.const 64))"
+            "(func (export \"ask\") (call $ask (i32.const 0) (i32.const 1)) drop)"
+            "(func (export \"echo\") (param i32 i32) (result i64) (i64.const 0x4000000003)))",
+            allocs[i].fails);
+        mc_str bytes = mc_wasm_test_wat(arena, mc_str_z(arena, text), NULL);
+        mc_wasm_guest *guest = NULL;
+        mc_wasi_heard h = {{0}};
+        mc_err err = {0};
+
+        MC_CASE(allocs[i].name);
+        mc_buf_init(&h.text, 0);
+        MC_EXPECT_OK(mc_wasm_guest_load(mc_wasm_test_runtime(), bytes, NULL, &guest, &err), &err);
+        if (!guest)
+            continue;
+        MC_EXPECT_EQ(mc_wasi_test_call(guest, "ask", 0, &h, &err), allocs[i].code);
+        if (allocs[i].says)
+            MC_EXPECT_HAS(mc_z(err.msg), allocs[i].says);
+        mc_wasm_test_expect(guest, "echo", MC_STR("abc"), MC_STR("abc"));
+        mc_wasm_guest_free(guest);
+        mc_buf_deinit(&h.text);
+    }
+    mc_arena_free(arena);
+}

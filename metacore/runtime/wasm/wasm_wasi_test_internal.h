@@ -18,7 +18,8 @@
  */
 mc_code mc_wasi_test_load(const char *fields, mc_wasm_guest **out, mc_err *err);
 
-/* What a call said beside its answer: lines ended by '|', what host.tell got first by '!'. */
+/* What a call said beside its answer: lines ended by '|', what host.tell got first by '!'; host.ask
+ * is answered with "answer". */
 typedef struct mc_wasi_heard {
     mc_buf text;
     size_t lines;
