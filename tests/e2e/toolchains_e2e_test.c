@@ -53,13 +53,13 @@ static bool start(const char *module, const char *const *exports)
     return mkdir(text_of("%s/backend", folder), 0700) == 0 &&
            write_file(text_of("%s/manifest.json", folder), mc_z(manifest)) &&
            copy_file(module, text_of("%s/backend/backend.wasm", folder)) &&
-           backend_start(&b, folder, "things") && backend_make(&b, "{\"name\":\"n\"}");
+           backend_start(&b, folder, "things") && backend_make(&b, "{\"name\":\"{ }\"}");
 }
 
 MC_TEST(
     "a module of TinyGo's shape is called with a seed of its own each time, and its panic is told")
 {
-    static const char *const exports[] = {"fulfill", "fall", "leave", NULL};
+    static const char *const exports[] = {"fulfill", "fall", "leave", "talk", NULL};
     char seeds[2][17] = {"", ""};
 
     MC_REQUIRE(start(MC_TEST_TINYGO, exports));
@@ -79,19 +79,25 @@ MC_TEST(
     MC_EXPECT_EQ(backend_act(&b, "leave"), 500);
     MC_EXPECT_HAS(b.owner.body, "\"message\":\"wasm: call leave: exited with code 2\"");
     MC_EXPECT_HAS(backend_log(&b), "\"text\":\"leaving, unfinished line\"");
+    MC_CASE("more lines than are kept of one call");
+    MC_EXPECT_EQ(backend_act(&b, "talk"), 200);
+    MC_EXPECT_HAS(backend_log(&b), "\"msg\":\"guest.log_full\",\"addon\":\"things\"");
     MC_EXPECT_EQ(backend_act(&b, "fulfill"), 200);
     backend_stop(&b);
 }
 
 static void use_library(const char *module)
 {
-    static const char *const exports[] = {"look", "leave", "fine", "broken", NULL};
+    static const char *const exports[] = {"look", "read", "leave", "fine", "broken", NULL};
 
     MC_REQUIRE(start(module, exports));
     for (int i = 0; i < 2; i++) {
         MC_EXPECT_EQ(backend_act(&b, "look"), 200);
         MC_EXPECT_HAS(b.owner.body, "{\"wrong\":0}");
     }
+    MC_EXPECT_EQ(backend_act(&b, "read"), 200);
+    MC_EXPECT_HAS(b.owner.body, "\"wrong\":-1");
+    MC_EXPECT_HAS(b.owner.body, "\"first\":\"{ }\"");
     MC_EXPECT_HAS(backend_log(&b), "\"text\":\"an input of some bytes\"");
     MC_EXPECT_HAS(backend_log(&b), "\"text\":\"and an error\"");
     MC_EXPECT_EQ(backend_act(&b, "leave"), 500);

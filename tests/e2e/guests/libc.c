@@ -68,6 +68,51 @@ METACORE_EXPORT("look") mc_answer look(const char *input, unsigned len)
                : 0;
 }
 
+static const struct {
+    const char *json, *key, *value; /* NULL: there is none */
+} members[] = {
+    {"{\"a\":1}", "a", "1"},
+    {" { \"a\" : -1.5e3 , \"b\" : null } ", "a", "-1.5e3"},
+    {" { \"a\" : -1.5e3 , \"b\" : null } ", "b", "null"},
+    {"{\"x\":{\"a\":1},\"a\":[{\"b\":\"]}\"},2]}", "a", "[{\"b\":\"]}\"},2]"},
+    {"{\"x\":\"\\\"a\\\":1,\\\\\",\"a\":\"y\\\"\"}", "a", "\"y\\\"\""},
+    {"{\"x\":{\"a\":1}}", "a", 0},
+    {"{\"ab\":1,\"\":2}", "a", 0},
+    {"{\"ab\":1,\"\":2}", "", "2"},
+    {"{}", "a", 0},
+    {"[{\"a\":1}]", "a", 0},
+    {"{\"a\"", "a", 0},
+    {"{\"a\":", "a", 0},
+    {"{\"b", "a", 0},
+    {"", "a", 0},
+};
+
+/* {"first","wrong"}: a member of the row, and the number of what was read wrongly; -1: nothing. */
+METACORE_EXPORT("read") mc_answer read_(const char *input, unsigned len)
+{
+    mc_text name = mc_find_in(mc_find(input, len, "row"), "name");
+    int wrong = -1;
+    char number[16];
+
+    for (unsigned i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        const char *value = members[i].value;
+        mc_text found = mc_find(members[i].json, (unsigned)strlen(members[i].json), members[i].key);
+
+        if (value ? found.len != strlen(value) || memcmp(found.ptr, value, found.len) != 0
+                  : found.ptr != 0)
+            wrong = (int)i;
+    }
+    if (!mc_is(name, "{ }") || mc_is(name, "{ ") || mc_is(name, "{ }}") || mc_is(name, ""))
+        wrong = 100;
+    (void)snprintf(number, sizeof(number), "%d", wrong);
+    mc_put("{\"first\":");
+    mc_put_text(name);
+    mc_put(",\"wrong\":");
+    mc_put(number);
+    mc_put("}");
+    return mc_finish();
+}
+
 METACORE_EXPORT("leave") mc_answer leave(const char *input, unsigned len)
 {
     (void)input;

@@ -105,6 +105,15 @@ EXPORT("fall") u64 fall(u64 packed)
     panic("runtime error: index out of range");
 }
 
+/* More lines than a log takes of one call. */
+EXPORT("talk") u64 talk(u64 packed)
+{
+    (void)packed;
+    for (u32 i = 0; i < 300; i++)
+        print("and another thing\n");
+    return 0;
+}
+
 EXPORT("leave") u64 leave(u64 packed)
 {
     (void)packed;
