@@ -5,8 +5,7 @@
 
 /* ---- reading ---- */
 
-/* Canonical; the caller has seen that neither side of the point is long. */
-static void write_number(mc_buf *out, const mc__number *n)
+void mc__number_write(mc_buf *out, const mc__number *n)
 {
     int64_t count = (int64_t)n->count;
 
@@ -43,7 +42,7 @@ mc_decimal_result mc_decimal_parse(mc_arena *arena, mc_str text, uint32_t precis
         (n.count > 0 && (int64_t)n.count - n.point > fraction_max))
         return MC_DECIMAL_TOO_PRECISE;
     mc_buf_init_arena(&buf, arena, 0);
-    write_number(&buf, &n);
+    mc__number_write(&buf, &n);
     if (mc_buf_failed(&buf))
         return MC_DECIMAL_NO_MEMORY;
     *out = mc_buf_get(&buf);
@@ -140,7 +139,7 @@ void mc_decimal_add(mc_buf *out, mc_str a, mc_str b)
     if (left.is_negative)
         digits[--at] = '-';
     if (mc__number_scan(mc_str_of(digits + at, sizeof(digits) - at), &sum))
-        write_number(out, &sum);
+        mc__number_write(out, &sum);
 }
 
 /* ---- averages ---- */
@@ -209,6 +208,6 @@ void mc_decimal_div_u64(mc_buf *out, mc_str a, uint64_t n, uint32_t scale)
         write_unit(&unit, scale, number.is_negative);
         mc_decimal_add(out, mc_buf_get(&quotient), mc_buf_get(&unit));
     } else if (mc__number_scan(mc_buf_get(&quotient), &exact)) {
-        write_number(out, &exact);
+        mc__number_write(out, &exact);
     }
 }

@@ -49,5 +49,17 @@ MC_API void mc_decimal_add(mc_buf *out, mc_str a, mc_str b);
  *  is no number of at most MC_DECIMAL_SUM_DIGITS_MAX digits, or n is 0 or beyond 2^60. */
 MC_API void mc_decimal_div_u64(mc_buf *out, mc_str a, uint64_t n, uint32_t scale);
 
+/** a * b, canonical. Fails out when a or b is no number, or both have more than
+ *  MC_DECIMAL_SUM_DIGITS_MAX digits together. */
+MC_API void mc_decimal_mul(mc_buf *out, mc_str a, mc_str b);
+
+/** a / b, rounded half away from zero to scale digits after the point, canonical. Fails out when a
+ *  or b is no number, b is zero, or the quotient or b is longer than MC_DECIMAL_QUOTIENT_MAX. */
+#define MC_DECIMAL_QUOTIENT_MAX 256
+MC_API void mc_decimal_div(mc_buf *out, mc_str a, mc_str b, uint32_t scale);
+
+/** What the division to a whole quotient leaves, with a's sign. Fails out as mc_decimal_div. */
+MC_API void mc_decimal_mod(mc_buf *out, mc_str a, mc_str b);
+
 MC_END_DECLS
 #endif

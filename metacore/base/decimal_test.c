@@ -198,3 +198,52 @@ MC_TEST("a quotient is rounded once, half away from zero")
         mc_buf_deinit(&out);
     }
 }
+
+MC_TEST("products and quotients are exact, or rounded once")
+{
+    static const struct {
+        char operator;
+        const char *a, *b, *wanted; /* NULL: refused */
+    } cases[] = {
+        {'*', "1.5", "1.5", "2.25"},
+        {'*', "-0.1", "0.2", "-0.02"},
+        {'*', "0", "-5", "0"},
+        {'*', "99999999999999999999", "99999999999999999999",
+         "9999999999999999999800000000000000000001"},
+        {'*', "1e-20", "3", "0.00000000000000000003"},
+        {'*', "x", "1", NULL},
+        {'/', "10", "4", "2.5"},
+        {'/', "1", "3", "0.3333333333333333"},
+        {'/', "2", "3", "0.6666666666666667"},
+        {'/', "-2", "3", "-0.6666666666666667"},
+        {'/', "1", "0.00000000000000000001", "100000000000000000000"},
+        {'/', "0", "7", "0"},
+        {'/', "123456789012345678901234567890.5", "0.5", "246913578024691357802469135781"},
+        {'/', "1", "123456789012345678901234567890", "0"},
+        {'/', "1", "0", NULL},
+        {'/', "1", "-0.0", NULL},
+        {'%', "7", "3", "1"},
+        {'%', "-7", "3", "-1"},
+        {'%', "7.5", "0.2", "0.1"},
+        {'%', "9", "3", "0"},
+        {'%', "0.3", "12345", "0.3"},
+        {'%', "7", "0", NULL},
+    };
+
+    for (size_t i = 0; i < MC_LEN(cases); i++) {
+        mc_buf out;
+
+        MC_CASE(cases[i].a);
+        mc_buf_init(&out, 0);
+        if (cases[i].operator== '*')
+            mc_decimal_mul(&out, mc_z(cases[i].a), mc_z(cases[i].b));
+        else if (cases[i].operator== '/')
+            mc_decimal_div(&out, mc_z(cases[i].a), mc_z(cases[i].b), 16);
+        else
+            mc_decimal_mod(&out, mc_z(cases[i].a), mc_z(cases[i].b));
+        MC_EXPECT_EQ(mc_buf_failed(&out), cases[i].wanted == NULL);
+        if (cases[i].wanted)
+            MC_EXPECT_Z(mc_buf_get(&out), cases[i].wanted);
+        mc_buf_deinit(&out);
+    }
+}

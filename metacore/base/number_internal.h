@@ -4,6 +4,7 @@
 
 /* A decimal number's text taken apart, for decimal.c and json.c. Nothing is copied or rounded. */
 
+#include "metacore/base/buf.h"
 #include "metacore/base/str.h"
 
 /** 0.d1 d2 … dn times 10^point, where d1 and dn are not '0'; count 0 is zero. */
@@ -19,6 +20,9 @@ typedef struct mc__number {
 
 /** -?digits[.digits][(e|E)[+|-]digits], the whole text; else false and *out zero. */
 bool mc__number_scan(mc_str text, mc__number *out);
+
+/** Canonical; the caller has seen that neither side of the point is long. */
+void mc__number_write(mc_buf *out, const mc__number *n);
 
 /** The digit i of count, '0' … '9'. */
 static inline char mc__number_digit(const mc__number *n, size_t i)
