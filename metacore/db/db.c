@@ -158,6 +158,20 @@ mc_code mc_db_query(mc_db_conn *conn, mc_str sql, const mc_db_value *args, size_
     return conn->vt->query(conn, sql, args, arg_count, out, err);
 }
 
+mc_code mc_db_query_guarded(mc_db_conn *conn, const mc_db_guard *guard, mc_str sql,
+                            const mc_db_value *args, size_t arg_count, mc_db_rows *out, mc_err *err)
+{
+    *out = (mc_db_rows){.conn = conn};
+    if (!conn->vt->query_guarded)
+        return mc_fail(err, MC_NOT_PROVIDED, "db: this driver has no guarded statements");
+    return conn->vt->query_guarded(conn, guard, sql, args, arg_count, out, err);
+}
+
+int64_t mc_db_rows_changed(mc_db_rows *rows)
+{
+    return rows->conn->vt->changed(rows);
+}
+
 bool mc_db_rows_next(mc_db_rows *rows)
 {
     return !rows->done && rows->conn->vt->next(rows);
@@ -196,6 +210,13 @@ mc_code mc_db_exec_script(mc_db_conn *conn, mc_str sql, mc_err *err)
 size_t mc_db_col_count(const mc_db_rows *rows)
 {
     return rows->conn->vt->col_count(rows);
+}
+
+mc_db_kind mc_db_col_kind(mc_db_rows *rows, size_t col)
+{
+    if (rows->conn->vt->col_kind)
+        return rows->conn->vt->col_kind(rows, col);
+    return rows->conn->vt->col_is_null(rows, col) ? MC_DB_NULL : MC_DB_TEXT;
 }
 
 mc_str mc_db_col_name(mc_db_rows *rows, size_t col)

@@ -280,6 +280,29 @@ MC_API bool mc_db_rows_next(mc_db_rows *rows);
 /** MC_OK when all rows were read or reading stopped early; releases the statement. */
 MC_API MC_MUST_USE mc_code mc_db_rows_finish(mc_db_rows *rows, mc_err *err);
 
+/** What one statement may do, whoever wrote it: a second wall behind whoever checked it. */
+typedef struct mc_db_guard {
+    uint32_t struct_size;
+    mc_strs reads;  /* tables, as the store calls them */
+    mc_str changes; /* the one whose rows it may change; empty: none */
+    mc_str keys;    /* with changes: tables that begin with this follow by their foreign keys */
+    bool (*is_function)(mc_str name); /* that it may call */
+    int64_t budget_us;                /* as mc_db_conn_set_budget; 0: the connection's */
+    size_t value_bytes_max;           /* of one text or blob on its way; 0: the store's own limit */
+} mc_db_guard;
+#define MC_DB_GUARD .struct_size = sizeof(mc_db_guard)
+
+/**
+ * As mc_db_query, of a statement that is not kept and cannot do more than guard says, which is
+ * borrowed until the cursor is finished. Nothing else runs on conn meanwhile.
+ * Errors  FORBIDDEN: more than that. NOT_PROVIDED: a driver without guards.
+ */
+MC_API MC_MUST_USE mc_code mc_db_query_guarded(mc_db_conn *conn, const mc_db_guard *guard,
+                                               mc_str sql, const mc_db_value *args,
+                                               size_t arg_count, mc_db_rows *out, mc_err *err);
+/** Rows touched by what was queried, once next has said that there is no more. */
+MC_API int64_t mc_db_rows_changed(mc_db_rows *rows);
+
 /** Runs sql to its end; out_changed (may be NULL) is the number of rows touched. */
 MC_API MC_MUST_USE mc_code mc_db_exec(mc_db_conn *conn, mc_str sql, const mc_db_value *args,
                                       size_t arg_count, int64_t *out_changed, mc_err *err);
@@ -292,6 +315,9 @@ MC_API MC_MUST_USE mc_code mc_db_exec_script(mc_db_conn *conn, mc_str sql, mc_er
 MC_API size_t mc_db_col_count(const mc_db_rows *rows);
 MC_API mc_str mc_db_col_name(mc_db_rows *rows, size_t col);
 MC_API bool mc_db_col_is_null(mc_db_rows *rows, size_t col);
+/** What the cell holds: NULL, INT, TEXT, BYTES, or DECIMAL of any other number; a driver whose
+ *  columns have types says TEXT of all that is there. */
+MC_API mc_db_kind mc_db_col_kind(mc_db_rows *rows, size_t col);
 MC_API bool mc_db_col_bool(mc_db_rows *rows, size_t col);
 MC_API int64_t mc_db_col_int(mc_db_rows *rows, size_t col);
 /** The store's text: SQLite's column, PostgreSQL's text format; of BYTES the bytes themselves. */

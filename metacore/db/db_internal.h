@@ -49,6 +49,11 @@ typedef struct mc__db_driver_vt {
     mc_str (*col_text)(mc_db_rows *rows, size_t col);
     bool (*col_cell)(mc_db_rows *rows, size_t col, mc_str *out);
     mc_time (*col_time)(mc_db_rows *rows, size_t col);
+
+    mc_code (*query_guarded)(mc_db_conn *conn, const mc_db_guard *guard, mc_str sql,
+                             const mc_db_value *args, size_t arg_count, mc_db_rows *out,
+                             mc_err *err);                /* NULL: not provided */
+    mc_db_kind (*col_kind)(mc_db_rows *rows, size_t col); /* NULL: TEXT */
 } mc__db_driver_vt;
 
 /* A driver's connection begins with this. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_OPS 1000 /* virtual machine steps between looks at the clock */
 #define MMAP_BYTES "67108864"
 
 static int64_t monotonic_us(void)
@@ -14,8 +13,9 @@ static int64_t monotonic_us(void)
     return mc_clock_monotonic_us((mc_clock){NULL, NULL});
 }
 
-/* Whether the statement is to be interrupted: called by SQLite every PROGRESS_OPS steps. */
-static int over_budget(void *user)
+/* Whether the statement is to be interrupted: called by SQLite every MC__SQLITE_PROGRESS_OPS steps.
+ */
+int mc__sqlite_over_budget(void *user)
 {
     const mc__sqlite_conn *conn = user;
 
@@ -56,6 +56,8 @@ static mc_code code_of(int extended)
         return MC_UNAVAILABLE;
     case SQLITE_NOMEM:
         return MC_NO_MEMORY;
+    case SQLITE_AUTH:
+        return MC_FORBIDDEN;
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -152,8 +154,10 @@ mc_code mc__sqlite_conn_open(mc__sqlite *self, bool is_writer, mc__sqlite_conn *
         rc = apply_pragmas(conn, is_writer, self->config.synchronous_normal, err);
     if (rc != MC_OK)
         goto fail;
+    /* Once: setting it again would have every statement that is kept prepared anew. */
+    (void)sqlite3_set_authorizer(conn->db, mc__sqlite_authorize, conn);
     if (!is_writer)
-        sqlite3_progress_handler(conn->db, PROGRESS_OPS, over_budget, conn);
+        sqlite3_progress_handler(conn->db, MC__SQLITE_PROGRESS_OPS, mc__sqlite_over_budget, conn);
     *out = conn;
     return MC_OK;
 

@@ -234,6 +234,18 @@ static mc_time col_time(mc_db_rows *rows, size_t col)
     return t;
 }
 
+static mc_db_kind col_kind(mc_db_rows *rows, size_t col)
+{
+    static const mc_db_kind kinds[] = {[SQLITE_INTEGER] = MC_DB_INT,
+                                       [SQLITE_FLOAT] = MC_DB_DECIMAL,
+                                       [SQLITE_TEXT] = MC_DB_TEXT,
+                                       [SQLITE_BLOB] = MC_DB_BYTES,
+                                       [SQLITE_NULL] = MC_DB_NULL};
+    const mc__sqlite_stmt *stmt = rows->stmt;
+
+    return kinds[sqlite3_column_type(stmt->stmt, (int)col)];
+}
+
 const mc__db_driver_vt mc__db_sqlite = {
     .struct_size = sizeof(mc__db_sqlite),
     .dialect = MC_DB_SQLITE,
@@ -264,4 +276,6 @@ const mc__db_driver_vt mc__db_sqlite = {
     .col_text = col_text,
     .col_cell = col_cell,
     .col_time = col_time,
+    .query_guarded = mc__sqlite_query_guarded,
+    .col_kind = col_kind,
 };

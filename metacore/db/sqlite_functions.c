@@ -199,5 +199,7 @@ mc_code mc__sqlite_add_functions(mc__sqlite_conn *conn, mc_err *err)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(db, "mc_decimal_sum", 1, pure, NULL, NULL, sum_step,
                                         sum_final, NULL);
+    if (rc == SQLITE_OK)
+        rc = mc__sqlite_add_guest_functions(db);
     return rc == SQLITE_OK ? MC_OK : mc__sqlite_fail(conn, rc, err);
 }

@@ -22,7 +22,8 @@ typedef struct mc__sqlite_stmt {
     mc_str sql; /* sqlite3_sql's text: lives with stmt */
     uint64_t last_use;
     bool is_in_use;
-    bool is_cached; /* else finalised by its cursor */
+    bool is_guarded; /* and the connection with it, until it is given back */
+    bool is_cached;  /* else finalised by its cursor */
     uint32_t param_count;
     uint32_t arg_count; /* the highest N of $N */
     char (*texts)[40];  /* where UUIDs and times are written while bound; [param_count] */
@@ -41,6 +42,10 @@ typedef struct mc__sqlite_conn {
     bool is_broken;                /* a rollback failed: not to be used again */
     bool is_reader;                /* and counted as one */
     mc__sqlite_counters *counters; /* the driver's */
+    const mc_db_guard *guard;      /* of the statement that runs; NULL: ours */
+    bool is_denied;                /* the guard refused something */
+    int64_t unguarded_budget_us;   /* what the budget is again behind the guard */
+    int unguarded_length;          /* and SQLITE_LIMIT_LENGTH */
     uint32_t found;                /* statements, not yet told to counters */
 } mc__sqlite_conn;
 
@@ -72,6 +77,8 @@ typedef struct mc__sqlite {
 /* sqlite_conn.c */
 mc_code mc__sqlite_conn_open(mc__sqlite *self, bool is_writer, mc__sqlite_conn **out, mc_err *err);
 void mc__sqlite_conn_close(mc_db_conn *conn);
+int mc__sqlite_over_budget(void *conn);
+#define MC__SQLITE_PROGRESS_OPS 1000 /* virtual machine steps between looks at the clock */
 void mc__sqlite_set_budget(mc_db_conn *conn, int64_t budget_us);
 mc_code mc__sqlite_begin(mc_db_conn *conn, unsigned depth, mc_err *err);
 mc_code mc__sqlite_commit(mc_db_conn *conn, unsigned depth, mc_err *err);
@@ -81,12 +88,24 @@ mc_code mc__sqlite_fail(const mc__sqlite_conn *conn, int rc, mc_err *err);
 /* sqlite_stmt.c */
 mc_code mc__sqlite_query(mc_db_conn *conn, mc_str sql, const mc_db_value *args, size_t arg_count,
                          mc_db_rows *out, mc_err *err);
+mc_code mc__sqlite_query_guarded(mc_db_conn *conn, const mc_db_guard *guard, mc_str sql,
+                                 const mc_db_value *args, size_t arg_count, mc_db_rows *out,
+                                 mc_err *err);
 bool mc__sqlite_next(mc_db_rows *rows);
 mc_code mc__sqlite_finish(mc_db_rows *rows, mc_err *err);
 int64_t mc__sqlite_changed(mc_db_rows *rows);
 mc_code mc__sqlite_exec_script(mc_db_conn *conn, mc_str sql, mc_err *err);
 void mc__sqlite_stmt_free(mc__sqlite_stmt *stmt);
 mc_code mc__sqlite_simple(mc__sqlite_conn *conn, const char *sql, mc_err *err);
+
+/* sqlite_guard.c */
+int mc__sqlite_authorize(void *conn, int action, const char *a, const char *b, const char *database,
+                         const char *trigger);
+void mc__sqlite_guard(mc__sqlite_conn *conn, const mc_db_guard *guard);
+void mc__sqlite_unguard(mc__sqlite_conn *conn);
+
+/* sqlite_guest_functions.c */
+int mc__sqlite_add_guest_functions(sqlite3 *db);
 
 /* sqlite_functions.c */
 mc_code mc__sqlite_add_functions(mc__sqlite_conn *conn, mc_err *err);

@@ -140,10 +140,12 @@ static mc_code take(mc__sqlite_conn *conn, mc_str sql, mc__sqlite_stmt **out, mc
     return MC_OK;
 }
 
-static void give_back(mc__sqlite_stmt *stmt)
+static void give_back(mc__sqlite_conn *conn, mc__sqlite_stmt *stmt)
 {
     (void)sqlite3_reset(stmt->stmt); /* repeats the last step's error, which was reported */
     (void)sqlite3_clear_bindings(stmt->stmt);
+    if (stmt->is_guarded)
+        mc__sqlite_unguard(conn);
     stmt->is_in_use = false;
     if (!stmt->is_cached)
         mc__sqlite_stmt_free(stmt);
@@ -216,11 +218,40 @@ mc_code mc__sqlite_query(mc_db_conn *base, mc_str sql, const mc_db_value *args, 
         return rc;
     rc = bind_all(conn, stmt, args, arg_count, err);
     if (rc != MC_OK) {
-        give_back(stmt);
+        give_back(conn, stmt);
         return rc;
     }
     if (conn->budget_us > 0)
         mc__sqlite_set_budget(base, conn->budget_us);
+    out->stmt = stmt;
+    return MC_OK;
+}
+
+mc_code mc__sqlite_query_guarded(mc_db_conn *base, const mc_db_guard *guard, mc_str sql,
+                                 const mc_db_value *args, size_t arg_count, mc_db_rows *out,
+                                 mc_err *err)
+{
+    mc__sqlite_conn *conn = (mc__sqlite_conn *)base;
+    mc__sqlite_stmt *stmt;
+    mc_code rc;
+
+    if (conn->guard)
+        return mc_fail(err, MC_INTERNAL, "db: a guarded statement within another");
+    mc__sqlite_guard(conn, guard);
+    rc = prepare(conn, sql, &stmt, err);
+    if (rc != MC_OK) {
+        mc__sqlite_unguard(conn);
+        if (conn->is_denied && err) /* of a function the store only says that something is wrong */
+            rc = err->code = MC_FORBIDDEN;
+        return rc;
+    }
+    stmt->is_guarded = true;
+    stmt->is_in_use = true;
+    rc = bind_all(conn, stmt, args, arg_count, err);
+    if (rc != MC_OK) {
+        give_back(conn, stmt);
+        return rc;
+    }
     out->stmt = stmt;
     return MC_OK;
 }
@@ -241,7 +272,7 @@ bool mc__sqlite_next(mc_db_rows *rows)
 mc_code mc__sqlite_finish(mc_db_rows *rows, mc_err *err)
 {
     if (rows->stmt)
-        give_back(rows->stmt);
+        give_back((mc__sqlite_conn *)rows->conn, rows->stmt);
     rows->stmt = NULL;
     rows->done = true;
     if (rows->rc != MC_OK && err)

@@ -640,6 +640,102 @@ MC_TEST("more statements than are kept still run")
     mc_db_close(db);
 }
 
+/* ---- guards ---- */
+
+static bool is_upper(mc_str name)
+{
+    return mc_str_eq(name, MC_STR("upper"));
+}
+
+static const struct {
+    const char *sql;
+    mc_code rc;
+} guarded[] = {
+    {"SELECT v FROM seen", MC_OK},
+    {"SELECT upper(v) FROM seen", MC_OK},
+    {"SELECT lower(v) FROM seen", MC_FORBIDDEN},
+    {"SELECT v FROM hidden", MC_FORBIDDEN},
+    {"SELECT count(*) FROM hidden", MC_FORBIDDEN},
+    {"SELECT v FROM seen WHERE EXISTS (SELECT 1 FROM hidden)", MC_FORBIDDEN},
+    {"SELECT name FROM sqlite_master", MC_FORBIDDEN},
+    {"SELECT * FROM pragma_table_info('seen')", MC_FORBIDDEN},
+    {"INSERT INTO hidden VALUES ('x')", MC_FORBIDDEN},
+    {"INSERT INTO seen VALUES ('x')", MC_FORBIDDEN},
+    {"UPDATE seen SET v = 'x'", MC_FORBIDDEN},
+    {"DELETE FROM seen", MC_FORBIDDEN},
+    {"UPDATE changed SET v = 'x'", MC_OK},
+    {"UPDATE changed SET v = (SELECT v FROM hidden)", MC_FORBIDDEN},
+    {"DELETE FROM changed", MC_OK},
+    {"INSERT INTO changed SELECT v FROM seen", MC_OK},
+    {"CREATE TABLE t (x)", MC_FORBIDDEN},
+    {"CREATE TEMP TABLE t (x)", MC_FORBIDDEN},
+    {"DROP TABLE changed", MC_FORBIDDEN},
+    {"ALTER TABLE changed RENAME TO x", MC_FORBIDDEN},
+    {"PRAGMA user_version", MC_FORBIDDEN},
+    {"ATTACH ':memory:' AS x", MC_FORBIDDEN},
+    {"COMMIT", MC_FORBIDDEN},
+    {"SAVEPOINT s", MC_FORBIDDEN},
+    {"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+     MC_FORBIDDEN},
+    {"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n, 1) FROM r "
+     "WHERE n < 0",
+     MC_FORBIDDEN},
+    {"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT upper(n) FROM r WHERE "
+     "n < 0",
+     MC_INTERRUPTED},
+    {"WITH RECURSIVE r(s) AS (SELECT 'xx' UNION ALL SELECT s || s FROM r) SELECT s FROM r",
+     MC_INVALID},
+};
+
+static mc_code run_guarded(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    mc_str seen = MC_STR("seen");
+    mc_db_guard guard = {MC_DB_GUARD,
+                         .reads = {&seen, 1},
+                         .changes = MC_STR("changed"),
+                         .is_function = is_upper,
+                         .budget_us = 20000,
+                         .value_bytes_max = 1 << 20};
+    mc_db_rows rows;
+    mc_code rc = mc_db_query_guarded(conn, &guard, mc_z(user), NULL, 0, &rows, err);
+
+    (void)ctx;
+    if (rc != MC_OK)
+        return rc;
+    while (mc_db_rows_next(&rows))
+        ;
+    return mc_db_rows_finish(&rows, err);
+}
+
+static mc_code run_free(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
+{
+    (void)ctx;
+    return mc_db_exec_script(conn, mc_z(user), err);
+}
+
+MC_TEST("a guarded statement does what its guard says, and the next one is free again")
+{
+    static char make[] = "CREATE TABLE seen (v); CREATE TABLE hidden (v); CREATE TABLE changed (v);"
+                         "INSERT INTO seen VALUES ('a'); INSERT INTO hidden VALUES ('b');";
+    static char look[] = "INSERT INTO hidden SELECT lower(v) FROM hidden";
+    mc_db *db = open_new(NULL);
+    mc_ctx ctx = {.arena = mc_arena_new(0)};
+    mc_err err;
+
+    MC_REQUIRE(db != NULL);
+    MC_REQUIRE_OK(mc_db_write(db, &ctx, run_free, make, &err), &err);
+    for (size_t i = 0; i < MC_LEN(guarded); i++) {
+        char sql[256];
+
+        MC_CASE(guarded[i].sql);
+        (void)snprintf(sql, sizeof(sql), "%s", guarded[i].sql);
+        MC_EXPECT_EQ(mc_db_write(db, &ctx, run_guarded, sql, &err), guarded[i].rc);
+        MC_EXPECT_OK(mc_db_write(db, &ctx, run_free, look, &err), &err);
+    }
+    mc_db_close(db);
+    mc_arena_free(ctx.arena);
+}
+
 static mc_code open_and_close(mc_err *err)
 {
     mc_db *db = NULL;
