@@ -140,7 +140,7 @@ static mc_code text_constant(mc__gate *g, const char *text, mc__gate_kind kind, 
     }
 }
 
-static mc_code constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kind, mc_buf *out)
+mc_code mc__gate_constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kind, mc_buf *out)
 {
     char text[16];
 
@@ -516,7 +516,7 @@ static mc_code expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, 
     depth++;
     switch (node->node_case) {
     case PG_QUERY__NODE__NODE_A_CONST:
-        return constant(g, node->a_const, kind, out);
+        return mc__gate_constant(g, node->a_const, kind, out);
     case PG_QUERY__NODE__NODE_FUNC_CALL:
         return call(g, node->func_call, depth, out);
     case PG_QUERY__NODE__NODE_COALESCE_EXPR:

@@ -20,6 +20,7 @@
 
 typedef struct job {
     const char *text;
+    bool is_guest;
     PgQuery__ParseResult *tree;
     bool is_too_deep;
     mc_code rc;
@@ -45,9 +46,23 @@ static unsigned line_of_character(const char *text, int character)
     return line_of_byte(text, byte);
 }
 
+/* A guest's statement is short, and its author knows where it is. */
+static mc_code unreadable(const char *text, const PgQueryError *error, bool is_guest, mc_err *err)
+{
+    if (is_guest)
+        return mc_fail(err, MC_INVALID, "%.160s", error->message);
+    return mc_fail(err, MC_INVALID, "migration: line %u: %.120s",
+                   line_of_character(text, error->cursorpos), error->message);
+}
+
+static mc_code no_memory(bool is_guest, mc_err *err)
+{
+    return mc_fail(err, MC_NO_MEMORY, is_guest ? "statement" : "migration");
+}
+
 /* ---- length ---- */
 
-static mc_code check_length(const char *text, mc_err *err)
+static mc_code check_length(const char *text, bool is_guest, mc_err *err)
 {
     PgQueryScanResult scan = pg_query_scan(text);
     PgQuery__ScanResult *tokens = NULL;
@@ -55,12 +70,11 @@ static mc_code check_length(const char *text, mc_err *err)
     mc_code rc = MC_OK;
 
     if (scan.error)
-        rc = mc_fail(err, MC_INVALID, "migration: line %u: %.120s",
-                     line_of_character(text, scan.error->cursorpos), scan.error->message);
+        rc = unreadable(text, scan.error, is_guest, err);
     else
         tokens = pg_query__scan_result__unpack(NULL, scan.pbuf.len, (uint8_t *)scan.pbuf.data);
     if (rc == MC_OK && !tokens)
-        rc = mc_fail(err, MC_NO_MEMORY, "migration");
+        rc = no_memory(is_guest, err);
     for (size_t i = 0; rc == MC_OK && i < tokens->n_tokens; i++) {
         in_statement = tokens->tokens[i]->token == PG_QUERY__TOKEN__ASCII_59 ? 0 : in_statement + 1;
         if (in_statement > TOKENS_MAX)
@@ -122,18 +136,19 @@ static mc_code parse(job *j)
     mc_code rc = MC_OK;
 
     if (parsed.error)
-        rc = mc_fail(j->err, MC_INVALID, "migration: line %u: %.120s",
-                     line_of_character(j->text, parsed.error->cursorpos), parsed.error->message);
+        rc = unreadable(j->text, parsed.error, j->is_guest, j->err);
     else
         j->tree = pg_query__parse_result__unpack(NULL, parsed.parse_tree.len,
                                                  (const uint8_t *)parsed.parse_tree.data);
     pg_query_free_protobuf_parse_result(parsed);
     if (rc == MC_OK && !j->tree)
-        return mc_fail(j->err, MC_NO_MEMORY, "migration");
+        return no_memory(j->is_guest, j->err);
     if (rc == MC_OK && is_deeper(&j->tree->base, TREE_DEPTH_MAX)) {
         pg_query__parse_result__free_unpacked(j->tree, NULL);
         j->tree = NULL;
-        return mc_fail(j->err, MC_FORBIDDEN, "migration: an expression nested too deeply");
+        return j->is_guest
+                   ? mc_fail(j->err, MC_INVALID, "an expression nested too deeply")
+                   : mc_fail(j->err, MC_FORBIDDEN, "migration: an expression nested too deeply");
     }
     return rc;
 }
@@ -146,24 +161,24 @@ static void *run(void *user)
     return NULL;
 }
 
-mc_code mc__gate_parse(const char *text, PgQuery__ParseResult **out, mc_err *err)
+mc_code mc__gate_parse(const char *text, bool is_guest, PgQuery__ParseResult **out, mc_err *err)
 {
-    job j = {.text = text, .err = err};
+    job j = {.text = text, .is_guest = is_guest, .err = err};
     pthread_attr_t attributes;
     pthread_t thread;
-    mc_code rc = check_length(text, err);
+    mc_code rc = check_length(text, is_guest, err);
     int failed;
 
     if (rc != MC_OK)
         return rc;
     if (pthread_attr_init(&attributes) != 0)
-        return mc_fail(err, MC_NO_MEMORY, "migration");
+        return no_memory(is_guest, err);
     failed = pthread_attr_setstacksize(&attributes, STACK_BYTES);
     if (!failed)
         failed = pthread_create(&thread, &attributes, run, &j);
     (void)pthread_attr_destroy(&attributes); /* it was made */
     if (failed)
-        return mc_fail(err, MC_NO_MEMORY, "migration: a thread to parse on");
+        return mc_fail(err, MC_NO_MEMORY, "sql: a thread to parse on");
     (void)pthread_join(thread, NULL); /* it runs, and nobody else joins it */
     if (j.rc == MC_OK)
         *out = j.tree;

@@ -58,6 +58,8 @@ mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(what, sizeof(what), fmt, args); /* cut when it is longer */
     va_end(args);
+    if (g->is_guest)
+        return mc_fail(g->err, MC_REJECTED, "%s", what);
     return mc_fail(g->err, MC_FORBIDDEN, "migration: line %u: %s", line_of(g), what);
 }
 
@@ -229,7 +231,7 @@ mc_code mc_sqlgate_migration(const mc_sqlgate_config *config, mc_arena *arena, m
     g.tables = mc_arena_array(arena, mc__gate_table, MC__GATE_TABLES_MAX);
     if (!text || !g.schema.ptr || !g.statements || !g.tables || !g.touches)
         return mc_fail(err, MC_NO_MEMORY, "migration");
-    rc = mc__gate_parse(text, &tree, err);
+    rc = mc__gate_parse(text, false, &tree, err);
     if (rc != MC_OK)
         return rc;
     rc = translate(&g, tree);

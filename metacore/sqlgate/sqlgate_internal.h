@@ -53,6 +53,7 @@ typedef struct mc__gate {
     size_t touch_count;
     const char *text;
     mc_str table;     /* that the statement is about */
+    bool is_guest;    /* only its constants are read here: what is wrong is REJECTED */
     bool in_conflict; /* "excluded" is the row that could not be inserted */
     int32_t at;       /* byte of the statement that is read */
     mc_err *err;
@@ -69,7 +70,7 @@ void mc__gate_tell_unowned(const mc__gate *g);
 mc_code mc__gate_refuse(mc__gate *g, const char *fmt, ...) MC_PRINTF(2, 3);
 mc_code mc__gate_emit(mc__gate *g, mc_buf *sql);
 /* gate_parse.c: a tree that is not deep. */
-mc_code mc__gate_parse(const char *text, PgQuery__ParseResult **out, mc_err *err);
+mc_code mc__gate_parse(const char *text, bool is_guest, PgQuery__ParseResult **out, mc_err *err);
 
 /* gate_names.c: a name that may stand in the store, of a what: "column". */
 mc_code mc__gate_name(mc__gate *g, const char *what, const char *name, mc_str *out);
@@ -96,6 +97,8 @@ mc_code mc__gate_rename_table(mc__gate *g, mc_str from, mc_str to);
 /* gate_types.c: the store's column type, and what its constants are. is_cast: of a value. */
 mc_code mc__gate_type(mc__gate *g, const PgQuery__TypeName *type, mc_buf *out, mc__gate_kind *kind);
 
+/* gate_expr.c: a constant, as a column of that kind keeps it. */
+mc_code mc__gate_constant(mc__gate *g, const PgQuery__AConst *c, mc__gate_kind kind, mc_buf *out);
 /* gate_expr.c: an expression of constants, columns and harmless functions. */
 mc_code mc__gate_expr(mc__gate *g, const PgQuery__Node *node, mc__gate_kind kind, mc_buf *out);
 
