@@ -157,6 +157,17 @@ MC_API MC_MUST_USE mc_code mc_dynamic_new(const mc_dynamic_config *config, mc_dy
                                           mc_err *err);
 MC_API void mc_dynamic_free(mc_dynamic *self);
 
+/**
+ * Tells of a row that was written by other means than this service's, in the transaction that wrote
+ * it (ctx->conn): what is told, and to whom, is as if it had been. An update's row that is deleted
+ * now is told as deleted.
+ *
+ * fields  of an update: the columns that may have another value now; borrowed
+ */
+MC_API MC_MUST_USE mc_code mc_dynamic_tell(mc_dynamic *self, mc_ctx *ctx, const mc_model *model,
+                                           mc_uuid id, mc_dynamic_action action,
+                                           const mc_str *fields, size_t field_count, mc_err *err);
+
 /* ---- hooks: a host's code around writes, in their transaction ---- */
 
 /**

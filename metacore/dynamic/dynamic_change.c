@@ -77,3 +77,30 @@ mc_code mc__dynamic_changed(mc_dynamic *self, mc_ctx *ctx, const mc_dynamic_chan
     pending->change.before = pending->change.after = MC_STR(""); /* the caller's, and gone soon */
     return rc;
 }
+
+mc_code mc_dynamic_tell(mc_dynamic *self, mc_ctx *ctx, const mc_model *model, mc_uuid id,
+                        mc_dynamic_action action, const mc_str *fields, size_t field_count,
+                        mc_err *err)
+{
+    mc_dynamic_change change = {
+        .model = model, .id = id, .action = action, .at = ctx->now, .field_count = 0};
+    mc_buf row;
+    mc_code rc = MC_OK;
+
+    mc_buf_init_arena(&row, ctx->arena, 0);
+    if (action != MC_DYNAMIC_DELETED)
+        rc = mc_dynamic_get(self, ctx, model, id, &row, NULL, err);
+    if (rc == MC_NOT_FOUND)
+        change.action = MC_DYNAMIC_DELETED;
+    else if (rc == MC_OK)
+        rc = mc_buf_check(&row, "write", err);
+    if (rc != MC_OK && rc != MC_NOT_FOUND)
+        return rc;
+    if (change.action == MC_DYNAMIC_UPDATED) {
+        change.fields = fields;
+        change.field_count = field_count;
+    }
+    if (change.action != MC_DYNAMIC_DELETED)
+        change.after = mc_buf_get(&row);
+    return mc__dynamic_changed(self, ctx, &change, err);
+}

@@ -376,6 +376,7 @@ void mc_app_free(mc_app *app)
     /* Work that outlived the stop ends here: first the pool's, then the writer's. Only after that
      * nothing of ours is called any more, and the exchanges can go with the server. */
     mc_executor_free(app->executor);
+    mc__guests_close_readers(app->guests);
     mc__app_turn_end(app);
     mc_db_close(app->db);
     mc_http_router_free(app->router);

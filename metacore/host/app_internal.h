@@ -131,6 +131,8 @@ void mc__guests_free(mc__guests *self);
 mc_code mc__guests_start(mc__guests *self, mc_err *err);
 /* Loads nothing more; compilations end soon. Before the database is closed. */
 void mc__guests_stop(mc__guests *self);
+/* guests_sql_call.c: no call runs any more, and the database closes. NULL is fine. */
+void mc__guests_close_readers(mc__guests *self);
 /* Before an installation for org_id: the guest of bundle, to keep after it (*out NULL: it has
  * none), with a ref. Compiles, so it blocks. Errors: why its module is refused. */
 mc_code mc__guests_prepare(mc__guests *self, const mc_bundle *bundle, const mc_install_plan *plan,

@@ -11,7 +11,7 @@
 #define SCRATCH_BYTES ((size_t)40 << 20) /* an answer, and its growing copies */
 
 #define MODULE "metacore_host"
-const mc_wasm_host_import mc__guest_imports[8] = {
+const mc_wasm_host_import mc__guest_imports[MC__GUEST_IMPORT_COUNT] = {
     [MC__GUEST_LOG] = {MODULE, "log", 1, false},
     [MC__GUEST_ENV_GET] = {MODULE, "env_get", 1, true},
     [MC__GUEST_HTTP_FETCH] = {MODULE, "http_fetch", 3, true},
@@ -20,6 +20,8 @@ const mc_wasm_host_import mc__guest_imports[8] = {
     [MC__GUEST_DATA_MUTATE] = {MODULE, "data_mutate", 1, true},
     [MC__GUEST_DATA_BATCH] = {MODULE, "data_batch", 1, true},
     [MC__GUEST_HTTP_REQUEST] = {MODULE, "http_request", 4, true},
+    [MC__GUEST_DB_QUERY] = {MODULE, "db_query", 2, true},
+    [MC__GUEST_DB_EXEC] = {MODULE, "db_exec", 2, true},
 };
 
 /* ---- log, env_get ---- */
@@ -232,7 +234,8 @@ static bool is_for_transactions(uint32_t import)
 {
     return import == MC__GUEST_LOG || import == MC__GUEST_ENV_GET ||
            import == MC__GUEST_EVENT_EMIT || import == MC__GUEST_DATA_QUERY ||
-           import == MC__GUEST_DATA_MUTATE || import == MC__GUEST_DATA_BATCH;
+           import == MC__GUEST_DATA_MUTATE || import == MC__GUEST_DATA_BATCH ||
+           import == MC__GUEST_DB_QUERY || import == MC__GUEST_DB_EXEC;
 }
 
 static mc_code refuse(const mc__invocation *call, uint32_t import, mc_buf *out)
@@ -269,6 +272,11 @@ static mc_code with_scratch(mc__invocation *call, uint32_t import, const mc_str 
         break;
     case MC__GUEST_HTTP_REQUEST:
         rc = mc__guest_request(call, arena, args, deadline_us, out, err);
+        break;
+    case MC__GUEST_DB_QUERY:
+    case MC__GUEST_DB_EXEC:
+        rc = mc__guest_sql_call(call, arena, import == MC__GUEST_DB_EXEC, args, deadline_us, out,
+                                err);
         break;
     case MC__GUEST_EVENT_EMIT:
         rc = emit_event(call, arena, args, out);

@@ -61,9 +61,11 @@ struct mc__guests {
     mc_wasm *runtime;
     mc_http_client *client;
     mc_mutex mu;
-    mc_map loaded;   /* guarded by mu, as all below: digest to guest, one ref each */
-    mc__guest *gone; /* no longer installed; freed by the next who may wait */
-    mc_map loads;    /* digest to mc__guest_load */
+    mc_db_conn *readers[4]; /* guarded by mu: idle ones of guests' queries */
+    size_t reader_count;    /* guarded by mu */
+    mc_map loaded;          /* guarded by mu, as all below: digest to guest, one ref each */
+    mc__guest *gone;        /* no longer installed; freed by the next who may wait */
+    mc_map loads;           /* digest to mc__guest_load */
     mc__guest_load *queue;
     mc_cond changed; /* the queue, a load's state, is_ending */
     pthread_t loaders[MC__GUEST_LOADERS];
@@ -82,9 +84,12 @@ enum {
     MC__GUEST_DATA_QUERY,
     MC__GUEST_DATA_MUTATE,
     MC__GUEST_DATA_BATCH,
-    MC__GUEST_HTTP_REQUEST
+    MC__GUEST_HTTP_REQUEST,
+    MC__GUEST_DB_QUERY,
+    MC__GUEST_DB_EXEC,
+    MC__GUEST_IMPORT_COUNT
 };
-extern const mc_wasm_host_import mc__guest_imports[8];
+extern const mc_wasm_host_import mc__guest_imports[MC__GUEST_IMPORT_COUNT];
 
 /* One call of a guest, and whom it is for. */
 typedef struct mc__invocation {
@@ -119,6 +124,10 @@ mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, m
 
 /* guests_imports.c: fn in ctx's transaction, and undone alone when it fails. */
 mc_code mc__guest_write_within(mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);
+
+/* guests_sql_call.c: db_query, or db_exec; args are the statement and its arguments. */
+mc_code mc__guest_sql_call(mc__invocation *call, mc_arena *arena, bool is_exec, const mc_str *args,
+                           int64_t deadline_us, mc_buf *out, mc_err *err);
 
 /* guests_http.c: http_fetch and http_request. */
 mc_code mc__guest_fetch(mc__invocation *call, mc_arena *arena, const mc_str *args,

@@ -103,6 +103,8 @@ typedef struct mc_sqlguest_statement {
     size_t arg_count;                         /* to bind, ours included; those between are unused */
     const mc_sqlguest_column *columns;        /* of its rows */
     size_t column_count;
+    bool is_upsert;              /* ON CONFLICT DO UPDATE */
+    mc_strs fields;              /* that an UPDATE sets */
     bool has_id;                 /* a last column more: the id of the row that was changed */
     mc_sqlguest_relation target; /* what is changed */
     mc_strs reads;               /* stored names */

@@ -107,10 +107,12 @@ static mc_code finish(mc__sql *q, change *c, PgQuery__Node **items, size_t count
 static mc_code assignments(mc__sql *q, change *c, const mc__sql_scope *scope, PgQuery__Node **items,
                            size_t count, mc_buf *text)
 {
-    static const char *const fixed[] = {"id", "organization_id"};
+    static const char *const fixed[] = {"id", "organization_id", "created_by_id"};
     bool stamps = c->target.is_model;
-    mc_code rc = MC_OK;
+    mc_str *fields = mc_arena_array(q->arena, mc_str, count + 1);
+    mc_code rc = fields ? MC_OK : mc_fail(q->err, MC_NO_MEMORY, "statement");
 
+    q->out->fields = (mc_strs){fields, count};
     for (size_t i = 0; i < count && rc == MC_OK; i++) {
         const mc__sql_column *column = NULL;
         mc__sql_value value = {.sql = MC_STR("")};
@@ -125,6 +127,7 @@ static mc_code assignments(mc__sql *q, change *c, const mc__sql_scope *scope, Pg
             rc = mc__sql_assign(q, &value, column->name, column->kind);
         if (rc != MC_OK)
             return rc;
+        fields[i] = column->name;
         stamps = stamps && !mc_str_eq(column->name, MC_STR("updated_at"));
         mc_buf_printf(text, "%s%.*s = %.*s", i ? ", " : "", MC_FMT(column->own), MC_FMT(value.sql));
     }
@@ -227,6 +230,8 @@ static mc_code insert_columns(mc__sql *q, const change *c, const PgQuery__Insert
         if (names_column(in, in->columns[i]->name))
             return mc__sql_refuse(q, MC_REJECTED, "column \"%.*s\" specified more than once",
                                   MC_FMT(in->columns[i]->name));
+        if (c->target.is_model && mc_str_eq(in->columns[i]->name, MC_STR("created_by_id")))
+            return mc__sql_refuse(q, MC_FORBIDDEN, "created_by_id is who asks");
         in->count = i + 1;
         in->kinds[i] = in->columns[i]->kind;
         if (mc_str_eq(in->columns[i]->name, MC_STR("organization_id")))
@@ -372,6 +377,7 @@ static mc_code on_conflict(mc__sql *q, change *c, const PgQuery__OnConflictClaus
     rc = mc__sql_add_source(q, &c->scope, MC_STR("excluded"), MC_STR("excluded"),
                             c->source->columns, c->source->count, NULL);
     mc_buf_lit(text, " ON CONFLICT DO UPDATE SET ");
+    q->out->is_upsert = true;
     if (rc == MC_OK)
         rc = assignments(q, c, &c->scope, conflict->target_list, conflict->n_target_list, text);
     if (rc == MC_OK)

@@ -106,6 +106,15 @@ mc_text mc_find_in(mc_text object, const char *key);
 /** Whether value is that text; one with escapes never is. */
 int mc_is(mc_text value, const char *text);
 
+/** PostgreSQL's SELECT with $1 …, and a JSON array of arguments (or nothing), of which an object
+ *  {"$uuid"|"$ts"|"$bytes": text} is what JSON has not: data {"rows","rowCount","columns"}. Rows are
+ *  the organization's, wherever a table stands. */
+METACORE_IMPORT("db_query")
+mc_answer mc_host_db_query(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
+/** INSERT, UPDATE or DELETE: data {"rowsAffected"}, with RETURNING also {"rows","columns"}. */
+METACORE_IMPORT("db_exec")
+mc_answer mc_host_db_exec(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
+
 /* ---- memory, and the answer as it grows ---- */
 
 /** size bytes, aligned to 16; 0 when the addon's memory limit is reached. */
