@@ -1,0 +1,1 @@
+SELECT a, sum(b) FROM t x JOIN t y USING (id) WHERE x.c > $1 GROUP BY 1 ORDER BY 2 DESC LIMIT 3

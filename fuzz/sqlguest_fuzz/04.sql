@@ -1,0 +1,1 @@
+INSERT INTO t (a) SELECT a FROM t WHERE e->>'k' = 'v' UNION SELECT 'x'

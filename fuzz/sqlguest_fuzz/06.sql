@@ -1,0 +1,1 @@
+DELETE FROM t USING t o WHERE o.id = t.id AND EXISTS (SELECT 1 FROM t WHERE b IN (1, 2))
