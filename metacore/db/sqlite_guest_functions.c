@@ -115,6 +115,31 @@ static void absolute(sqlite3_context *context, int count, sqlite3_value **values
         result_text(context, text);
 }
 
+static int order_of(bool is_decimal, sqlite3_value *a, sqlite3_value *b)
+{
+    if (sqlite3_value_type(a) == SQLITE_INTEGER && sqlite3_value_type(b) == SQLITE_INTEGER) {
+        int64_t l = sqlite3_value_int64(a), r = sqlite3_value_int64(b);
+
+        return (l > r) - (l < r);
+    }
+    return is_decimal ? mc_decimal_cmp(text_of(a), text_of(b)) : mc_str_cmp(text_of(a), text_of(b));
+}
+
+/* mc_extreme(1 or -1, are decimals, values …): the largest, or smallest, that is not NULL. */
+static void extreme(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    int sign = count > 2 ? sqlite3_value_int(values[0]) : 0;
+    sqlite3_value *found = NULL;
+
+    for (int i = 2; i < count; i++) {
+        if (sqlite3_value_type(values[i]) != SQLITE_NULL &&
+            (!found || sign * order_of(sqlite3_value_int(values[1]), values[i], found) > 0))
+            found = values[i];
+    }
+    if (found)
+        sqlite3_result_value(context, found);
+}
+
 typedef struct average {
     mc_buf sum; /* max 0: not made yet */
     uint64_t count;
@@ -283,7 +308,7 @@ static const struct {
 } parts[] = {{"year", 0, 4},  {"month", 5, 2},   {"day", 8, 2},
              {"hour", 11, 2}, {"minute", 14, 2}, {"second", 17, 2}};
 
-/* mc_part('year', time) */
+/* mc_part('year', time); 'epoch' are seconds since 1970. */
 static void part(sqlite3_context *context, int count, sqlite3_value **values)
 {
     char text[MC_TIME_TEXT_LEN];
@@ -292,6 +317,8 @@ static void part(sqlite3_context *context, int count, sqlite3_value **values)
     (void)count;
     if (!read_time(values[1], &time))
         return;
+    if (mc_str_eq(text_of(values[0]), MC_STR("epoch")))
+        sqlite3_result_int64(context, time / MC_TIME_US_PER_S - (time % MC_TIME_US_PER_S < 0));
     mc_time_format(time, text);
     for (size_t i = 0; i < MC_LEN(parts); i++) {
         if (mc_str_eq(text_of(values[0]), mc_z(parts[i].name)))
@@ -475,6 +502,7 @@ int mc__sqlite_add_guest_functions(sqlite3 *db)
         {"mc_trunc", 2, trunc_time, 0},
         {"mc_as", 2, as_kind, 0},
         {"mc_json_get", 3, json_get, 0},
+        {"mc_extreme", -1, extreme, 0},
     };
     const int pure = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     int rc = sqlite3_create_function_v2(db, "mc_decimal_avg", 1, pure, NULL, NULL, average_step,

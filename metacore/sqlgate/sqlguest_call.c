@@ -49,12 +49,24 @@ static const char *const windows[] = {"row_number", "rank", "dense_rank"};
 
 bool mc_sqlguest_is_function(mc_str name)
 {
-    static const char *const others[] = {
-        "coalesce",        "nullif",         "mc_like",        "mc_as",
-        "mc_decimal_add",  "mc_decimal_sub", "mc_decimal_mul", "mc_decimal_div",
-        "mc_decimal_mod",  "mc_decimal_sum", "mc_json_get",    "mc_time_add",
-        "mc_part",         "mc_trunc",       "mc_abs",         "now",
-        "uuid_generate_v4"};
+    static const char *const others[] = {"coalesce",
+                                         "nullif",
+                                         "mc_like",
+                                         "mc_as",
+                                         "mc_decimal_add",
+                                         "mc_decimal_sub",
+                                         "mc_decimal_mul",
+                                         "mc_decimal_div",
+                                         "mc_decimal_mod",
+                                         "mc_decimal_sum",
+                                         "mc_json_get",
+                                         "mc_time_add",
+                                         "mc_part",
+                                         "mc_trunc",
+                                         "mc_abs",
+                                         "mc_extreme",
+                                         "now",
+                                         "uuid_generate_v4"};
 
     for (size_t i = 0; i < MC_LEN(functions); i++) {
         if (mc_str_eq_nocase(name, mc_z(functions[i].own)))
@@ -161,7 +173,8 @@ static bool text_of(const PgQuery__Node *node, mc_str *out)
 static mc_code part(mc__sql *q, const mc__sql_scope *scope, const PgQuery__FuncCall *call,
                     bool is_trunc, mc__sql_value *out)
 {
-    static const char *const units[] = {"year", "month", "day", "hour", "minute", "second"};
+    static const char *const units[] = {"year",   "month",  "day",  "hour",
+                                        "minute", "second", "epoch"};
     mc__sql_value value;
     mc_str unit;
     mc_code rc;
@@ -169,7 +182,7 @@ static mc_code part(mc__sql *q, const mc__sql_scope *scope, const PgQuery__FuncC
     if (call->n_args != 2 || !text_of(call->args[0], &unit))
         return mc__sql_unknown(q, "a part of a time by anything but a constant's name");
     for (size_t i = 0; i < MC_LEN(units); i++) {
-        if (!mc_str_eq(unit, mc_z(units[i])))
+        if (!mc_str_eq(unit, mc_z(units[i])) || (is_trunc && unit.len == 5 && unit.ptr[0] == 'e'))
             continue;
         rc = argument(q, scope, call->args[1], 'T', "extract", &value);
         *out = (mc__sql_value){.kind = is_trunc ? MC_SQL_TIME : MC_SQL_INT,

@@ -267,6 +267,21 @@ static mc_code constant(mc__sql *q, const PgQuery__Node *node, mc__sql_value *ou
     return rc;
 }
 
+/* numeric(10, 2) rounds; what else stands behind a type's name says nothing of the value. */
+static mc_code round_to_type(mc__sql *q, const PgQuery__TypeName *type, mc__sql_value *value)
+{
+    const PgQuery__Node *scale = type->n_typmods == 2 ? type->typmods[1] : NULL;
+    int32_t digits = 0;
+
+    if (scale && (scale->node_case != PG_QUERY__NODE__NODE_A_CONST || scale->a_const->isnull ||
+                  scale->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL))
+        return mc__sql_unknown(q, "a scale that is no constant");
+    if (scale)
+        digits = scale->a_const->ival->ival;
+    value->sql = mc__sql_text(q, "mc_decimal_round(%.*s, %d)", MC_FMT(value->sql), digits);
+    return MC_OK;
+}
+
 static mc_code cast(mc__sql *q, const mc__sql_scope *scope, const PgQuery__TypeCast *c,
                     mc__sql_value *out)
 {
@@ -275,7 +290,29 @@ static mc_code cast(mc__sql *q, const mc__sql_scope *scope, const PgQuery__TypeC
 
     if (rc == MC_OK)
         rc = mc__sql_expr(q, scope, c->arg, out);
-    return rc == MC_OK ? mc__sql_cast(q, out, kind) : rc;
+    if (rc == MC_OK)
+        rc = mc__sql_cast(q, out, kind);
+    return rc == MC_OK && kind == MC_SQL_DECIMAL && c->type_name->n_typmods
+               ? round_to_type(q, c->type_name, out)
+               : rc;
+}
+
+/* GREATEST and LEAST leave out what is NULL. */
+static mc_code extreme(mc__sql *q, const mc__sql_scope *scope, const PgQuery__MinMaxExpr *e,
+                       mc__sql_value *out)
+{
+    mc__sql_value *values;
+    mc_sql_kind kind;
+    mc_code rc = mc__sql_list(q, scope, e->args, e->n_args, &values, &kind);
+
+    if (rc == MC_OK)
+        *out =
+            (mc__sql_value){.kind = kind,
+                            .sql = mc__sql_text(q, "mc_extreme(%d, %d, %.*s)",
+                                                e->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST ? 1 : -1,
+                                                kind == MC_SQL_DECIMAL,
+                                                MC_FMT(mc__sql_joined(q, values, e->n_args)))};
+    return rc;
 }
 
 static mc_code expr(mc__sql *q, const mc__sql_scope *scope, const PgQuery__Node *node,
@@ -303,6 +340,8 @@ static mc_code expr(mc__sql *q, const mc__sql_scope *scope, const PgQuery__Node 
         return case_of(q, scope, node->case_expr, out);
     case PG_QUERY__NODE__NODE_COALESCE_EXPR:
         return coalesce(q, scope, node->coalesce_expr, out);
+    case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+        return extreme(q, scope, node->min_max_expr, out);
     case PG_QUERY__NODE__NODE_NULL_TEST:
         return null_test(q, scope, node->null_test, out);
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST:

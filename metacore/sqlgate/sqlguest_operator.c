@@ -113,11 +113,32 @@ static bool is_number(mc_sql_kind kind)
     return kind == MC_SQL_INT || kind == MC_SQL_DECIMAL || kind == MC_SQL_ANY;
 }
 
+/* A day, some days later. */
+static mc_code add_days(mc__sql *q, mc__sql_value *a, char operator, mc__sql_value * b,
+                        mc__sql_value *out)
+{
+    mc_code rc = mc__sql_settle(q, b, MC_SQL_INT);
+
+    if (rc == MC_OK && (b->kind != MC_SQL_INT || (operator!= '+' && operator!= '-')))
+        rc = mc__sql_refuse(q, MC_REJECTED, "operator does not exist: date %c %s", operator,
+                            b->kind ? mc_sql_kind_name(b->kind) : "unknown");
+    if (rc == MC_OK)
+        *out = (mc__sql_value){.kind = MC_SQL_DATE,
+                               .sql = mc__sql_text(q,
+                                                   "mc_as('date', mc_time_add(%.*s, 0, %c(%.*s) * "
+                                                   "86400000000))",
+                                                   MC_FMT(a->sql), operator, MC_FMT(b->sql))};
+    return rc;
+}
+
 static mc_code arithmetic(mc__sql *q, mc__sql_value *a, char operator, mc__sql_value * b,
                           mc__sql_value *out)
 {
-    mc_code rc = mc__sql_unify(q, a, b);
+    mc_code rc;
 
+    if (a->kind == MC_SQL_DATE && !a->open)
+        return add_days(q, a, operator, b, out);
+    rc = mc__sql_unify(q, a, b);
     if (rc != MC_OK)
         return rc;
     if (!is_number(a->kind) || !is_number(b->kind))

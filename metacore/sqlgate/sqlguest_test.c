@@ -133,6 +133,20 @@ static const struct {
      "SELECT qty / 0, price / 0, 'x'::text::int FROM items LIMIT 1",
      "null|null|null\n",
      {{0}}},
+    {"rounding by a type",
+     "SELECT (price / 3)::numeric(10, 2), '2.5'::numeric(4) FROM items WHERE qty = 3",
+     "3.17|3\n",
+     {{0}}},
+    {"the largest and the smallest",
+     "SELECT greatest(qty, 5, NULL), least(price, 9.75), greatest('a', name) FROM items ORDER BY "
+     "qty",
+     "5|9.5|alpha\n10|9.75|a\n",
+     {{0}}},
+    {"days",
+     "SELECT due + 1, due - 31, extract(epoch from '2026-01-01'::timestamptz) FROM items WHERE qty "
+     "= 3",
+     "2026-02-01|2025-12-31|1767225600\n",
+     {{0}}},
     {"OFFSET alone", "SELECT name FROM items ORDER BY qty OFFSET 1", "Beta\n", {{0}}},
 };
 
