@@ -12,16 +12,16 @@
 
 #define MODULE "metacore_host"
 const mc_wasm_host_import mc__guest_imports[MC__GUEST_IMPORT_COUNT] = {
-    [MC__GUEST_LOG] = {MODULE, "log", 1, false},
-    [MC__GUEST_ENV_GET] = {MODULE, "env_get", 1, true},
-    [MC__GUEST_HTTP_FETCH] = {MODULE, "http_fetch", 3, true},
-    [MC__GUEST_EVENT_EMIT] = {MODULE, "event_emit", 2, true},
-    [MC__GUEST_DATA_QUERY] = {MODULE, "data_query", 1, true},
-    [MC__GUEST_DATA_MUTATE] = {MODULE, "data_mutate", 1, true},
-    [MC__GUEST_DATA_BATCH] = {MODULE, "data_batch", 1, true},
-    [MC__GUEST_HTTP_REQUEST] = {MODULE, "http_request", 4, true},
-    [MC__GUEST_DB_QUERY] = {MODULE, "db_query", 2, true},
-    [MC__GUEST_DB_EXEC] = {MODULE, "db_exec", 2, true},
+    [MC__GUEST_LOG] = {MODULE, "log", 1, false, false},
+    [MC__GUEST_ENV_GET] = {MODULE, "env_get", 1, true, false},
+    [MC__GUEST_HTTP_FETCH] = {MODULE, "http_fetch", 3, true, true},
+    [MC__GUEST_EVENT_EMIT] = {MODULE, "event_emit", 2, true, false},
+    [MC__GUEST_DATA_QUERY] = {MODULE, "data_query", 1, true, false},
+    [MC__GUEST_DATA_MUTATE] = {MODULE, "data_mutate", 1, true, false},
+    [MC__GUEST_DATA_BATCH] = {MODULE, "data_batch", 1, true, false},
+    [MC__GUEST_HTTP_REQUEST] = {MODULE, "http_request", 4, true, true},
+    [MC__GUEST_DB_QUERY] = {MODULE, "db_query", 2, true, false},
+    [MC__GUEST_DB_EXEC] = {MODULE, "db_exec", 2, true, false},
 };
 
 /* ---- log, env_get ---- */

@@ -11,6 +11,7 @@ typedef struct invocation {
     mc__wasm_child *child;
     int64_t timeout_ms;
     int64_t deadline_us;
+    int64_t lent_us; /* that it may still wait for others */
     mc_buf *out;
     mc_err *err;
     mc_code host_rc; /* of a callback that ended the call */
@@ -113,6 +114,23 @@ static bool copy_arguments(invocation *v, uint32_t *out_import, mc_str args[MC_W
     return true;
 }
 
+/* What it waits for others is not the guest's time, as far as that is lent. */
+static void call_host(invocation *v, uint32_t import, const mc_str *args, size_t count,
+                      mc_buf *answer)
+{
+    bool waits = v->guest->wasm->config.imports[import].waits;
+    int64_t began_us = waits ? mc_clock_monotonic_us((mc_clock){0}) : 0, waited_us;
+
+    v->host_rc = v->call->host(v->call->host_user, import, args, count,
+                               v->deadline_us + (waits ? v->lent_us : 0), answer, v->err);
+    if (!waits)
+        return;
+    waited_us = mc_clock_monotonic_us((mc_clock){0}) - began_us;
+    waited_us = waited_us < v->lent_us ? waited_us : v->lent_us;
+    v->deadline_us += waited_us;
+    v->lent_us -= waited_us;
+}
+
 /* False: the child said nonsense. */
 static bool answer_host_call(invocation *v)
 {
@@ -127,8 +145,7 @@ static bool answer_host_call(invocation *v)
     v->host_calls++;
     mc_buf_clear(answer);
     if (v->call->host)
-        v->host_rc =
-            v->call->host(v->call->host_user, import, args, count, v->deadline_us, answer, v->err);
+        call_host(v, import, args, count, answer);
     if (v->host_rc == MC_OK)
         v->host_rc = mc_buf_check(answer, "wasm: answer of the host", v->err);
     channel->function = v->host_rc != MC_OK;
@@ -256,6 +273,7 @@ mc_code mc_wasm_invoke(mc_wasm_guest *guest, const mc_wasm_call *call, mc_buf *o
     if (v.timeout_ms > MC_WASM_TIMEOUT_MS_MAX)
         v.timeout_ms = MC_WASM_TIMEOUT_MS_MAX;
     v.deadline_us = mc_clock_monotonic_us((mc_clock){0}) + v.timeout_ms * 1000;
+    v.lent_us = (int64_t)MC_WASM_WAIT_MS_MAX * 1000;
     if (call->input.len > MC_WASM_MESSAGE_MAX)
         return mc_fail(err, MC_TOO_LARGE, "wasm: input of more than %zu bytes",
                        MC_WASM_MESSAGE_MAX);

@@ -33,6 +33,7 @@ MC_BEGIN_DECLS
 #define MC_WASM_MESSAGE_MAX ((size_t)8 << 20) /* input, output, and each side of a host call */
 #define MC_WASM_TIMEOUT_MS_DEFAULT 10000
 #define MC_WASM_TIMEOUT_MS_MAX 60000
+#define MC_WASM_WAIT_MS_MAX 60000
 #define MC_WASM_MEMORY_MB_DEFAULT 64
 #define MC_WASM_MEMORY_MB_MAX 256
 #define MC_WASM_HOST_ARGS_MAX 4
@@ -62,6 +63,7 @@ typedef struct mc_wasm_host_import {
     const char *name;
     uint8_t pairs;
     bool has_result;
+    bool waits; /* for others: that time is not the guest's, up to MC_WASM_WAIT_MS_MAX of a call */
 } mc_wasm_host_import;
 
 /** Zero is "the default" in every field. */
