@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metacore/host/app_internal.h"
+#include "metacore/host/connectors_internal.h"
 
 /* GET /: for whoever opens the address in a browser. */
 static mc_code front_door(mc_http_req *req, mc_http_res *res, void *user, mc_err *err)
@@ -58,6 +58,8 @@ mc_code mc__app_mount(mc_app *app, mc_err *err)
         rc = mc__app_mount_pages(app, err);
     if (rc == MC_OK)
         rc = mc__app_mount_tools(app, err);
+    if (rc == MC_OK)
+        rc = mc__app_mount_connectors(app, err);
     routes = mc_metadata_routes(app->metadata, &count);
     if (rc == MC_OK)
         rc = mount(app, "/api", routes, count, err);

@@ -4,6 +4,7 @@
 #include "metacore/host/guests_internal.h"
 
 #define REQUEST_BYTES_MAX ((size_t)64 << 10)
+#define QUERY_BUDGET_US 5000000
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
 #define WHERE_MAX 32
@@ -18,6 +19,7 @@ typedef struct request {
     const mc_model *model;
     op op;
     mc_uuid id;
+    const mc_json *data, *inc, *returning; /* NULL: not given */
     mc_dynamic_write *write;
     mc_buf row;
     mc_header pairs[WHERE_MAX + 2];
@@ -128,6 +130,20 @@ static mc_code open_request(request *r, mc_ctx *ctx, const mc_json *json, mc_cap
     return rc == MC_OK ? check_right(r, ctx, kind, key.len ? key : table, err) : rc;
 }
 
+mc_code mc__guest_find_model(mc__invocation *call, mc_ctx *ctx, const mc_json *json,
+                             mc_capability_kind kind, const mc_model **out, mc_err *err)
+{
+    request *r = mc_arena_object(ctx->arena, request);
+    mc_code rc;
+
+    if (!r)
+        return mc_fail(err, MC_NO_MEMORY, "guest");
+    r->call = call;
+    rc = open_request(r, ctx, json, kind, err);
+    *out = r->model;
+    return rc;
+}
+
 /* ---- data_query ---- */
 
 static mc_code add_equal(request *r, mc_ctx *ctx, const mc_json_member *member, mc_err *err)
@@ -205,9 +221,15 @@ static mc_code query(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc_
     if (rc == MC_OK)
         rc = read_limit(r, ctx, err);
     mc_buf_lit(out, "{\"rows\":");
+    if (!call->in_transaction && ctx->conn)
+        mc_db_conn_set_budget(ctx->conn, QUERY_BUDGET_US);
     if (rc == MC_OK)
         rc = mc_dynamic_list(r->call->guests->app->dynamic, ctx, r->model, r->pairs, r->pair_count,
                              out, &page, err);
+    if (!call->in_transaction && ctx->conn)
+        mc_db_conn_set_budget(ctx->conn, 0);
+    if (rc == MC_INTERRUPTED)
+        rc = mc_fail(err, MC_TIMEOUT, "query took longer than %d ms", QUERY_BUDGET_US / 1000);
     mc_buf_str(out, rc == MC_OK && page.has_more ? MC_STR(",\"has_more\":true}")
                                                  : MC_STR(",\"has_more\":false}"));
     return rc;
@@ -226,8 +248,6 @@ static mc_code read_op(request *r, mc_err *err)
         if (!mc_str_eq(name, mc_z(names[i])))
             continue;
         r->op = (op)i;
-        if (mc_json_find(r->json, MC_STR("inc")))
-            return mc_fail(err, MC_INVALID, "inc is not provided");
         return r->op == CREATE || mc_uuid_parse(id, &r->id)
                    ? MC_OK
                    : mc_fail(err, MC_INVALID, "id must be a row's id");
@@ -235,35 +255,77 @@ static mc_code read_op(request *r, mc_err *err)
     return mc_fail(err, MC_INVALID, "op must be create, update or delete");
 }
 
+static const mc_json *given(const mc_json *json, const char *key)
+{
+    const mc_json *value = mc_json_find(json, mc_z(key));
+
+    return value && value->kind != MC_JSON_NULL ? value : NULL;
+}
+
+/* What stands beside the operation. */
+static mc_code read_rest(request *r, mc_err *err)
+{
+    mc_code rc = MC_OK;
+
+    r->data = given(r->json, "data");
+    r->inc = given(r->json, "inc");
+    r->returning = given(r->json, "returning");
+    if (r->returning)
+        rc = mc__guest_check_returning(r->model, r->returning, err);
+    if (rc == MC_OK && r->inc && r->op != UPDATE)
+        rc = mc_fail(err, MC_INVALID, "inc is for updates");
+    if (rc == MC_OK && r->op != DELETE && (r->data || !r->inc) &&
+        (!r->data || r->data->kind != MC_JSON_OBJECT))
+        rc = mc_fail(err, MC_INVALID, "data must be an object");
+    return rc == MC_OK && r->inc ? mc__guest_check_inc(r->model, r->data, r->inc, err) : rc;
+}
+
 static mc_code prepare(request *r, mc_ctx *ctx, const mc_json *json, mc_err *err)
 {
     mc_code rc = open_request(r, ctx, json, MC_CAP_DB_WRITE, err);
-    const mc_json *data = rc == MC_OK ? mc_json_find(json, MC_STR("data")) : NULL;
 
     mc_buf_init_arena(&r->row, ctx->arena, 0);
     if (rc == MC_OK)
         rc = read_op(r, err);
-    if (rc != MC_OK || r->op == DELETE)
+    if (rc == MC_OK)
+        rc = read_rest(r, err);
+    if (rc != MC_OK || r->op == DELETE || r->inc)
         return rc;
-    if (!data || data->kind != MC_JSON_OBJECT)
-        return mc_fail(err, MC_INVALID, "data must be an object");
-    return mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, data, r->op == CREATE,
-                              &r->write, err);
+    return mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, r->data,
+                              r->op == CREATE, &r->write, err);
+}
+
+/* Nobody changes the row between what is read and what is written: it is one transaction. */
+static mc_code add_increments(request *r, mc_ctx *ctx, mc_err *err)
+{
+    const mc_json *data = NULL;
+    mc_code rc = mc__guest_increment(ctx, r->model, r->id, r->data, r->inc, &data, err);
+
+    return rc == MC_OK ? mc_dynamic_prepare(r->call->guests->app->dynamic, ctx, r->model, data,
+                                            false, &r->write, err)
+                       : rc;
 }
 
 static mc_code write_one(request *r, mc_ctx *ctx, mc_err *err)
 {
     mc_dynamic *dynamic = r->call->guests->app->dynamic;
     mc_time version;
+    mc_code rc = MC_OK;
 
     mc_buf_clear(&r->row); /* it may be the second try */
     switch (r->op) {
     case CREATE:
         return mc_dynamic_create(dynamic, ctx, r->write, &r->row, &version, err);
     case UPDATE:
-        return mc_dynamic_update(dynamic, ctx, r->write, r->id, NULL, NULL, &r->row, &version, err);
+        if (r->inc)
+            rc = add_increments(r, ctx, err);
+        return rc == MC_OK ? mc_dynamic_update(dynamic, ctx, r->write, r->id, NULL, NULL, &r->row,
+                                               &version, err)
+                           : rc;
     default:
-        return mc_dynamic_delete(dynamic, ctx, r->model, r->id, NULL, NULL, err);
+        if (r->returning) /* as it was */
+            rc = mc_dynamic_get(dynamic, ctx, r->model, r->id, &r->row, &version, err);
+        return rc == MC_OK ? mc_dynamic_delete(dynamic, ctx, r->model, r->id, NULL, NULL, err) : rc;
     }
 }
 
@@ -304,17 +366,26 @@ static mc_code write_all(mc__invocation *call, mc_ctx *ctx, const mc_json *const
                : mc_dynamic_transact(call->guests->app->dynamic, ctx, false, write_in, all, err);
 }
 
-static void write_result(const request *r, mc_buf *out)
+static mc_code write_result(const request *r, mc_ctx *ctx, mc_buf *out, mc_err *err)
 {
-    if (r->op != DELETE) {
-        mc_buf_lit(out, "{\"row\":");
-        mc_buf_str(out, mc_buf_get(&r->row));
-    } else {
-        mc_buf_lit(out, "{\"id\":\"");
+    bool has_row = r->op != DELETE || r->returning;
+    mc_code rc = MC_OK;
+
+    mc_buf_char(out, '{');
+    if (r->op == DELETE) {
+        mc_buf_lit(out, "\"id\":\"");
         mc_uuid_write(out, r->id);
         mc_buf_char(out, '"');
     }
+    if (has_row) {
+        mc_buf_str(out, r->op == DELETE ? MC_STR(",\"row\":") : MC_STR("\"row\":"));
+        if (r->returning)
+            rc = mc__guest_write_returning(ctx, mc_buf_get(&r->row), r->returning, out, err);
+        else
+            mc_buf_str(out, mc_buf_get(&r->row));
+    }
     mc_buf_char(out, '}');
+    return rc;
 }
 
 static mc_code mutate(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc_buf *out,
@@ -323,9 +394,7 @@ static mc_code mutate(mc__invocation *call, mc_ctx *ctx, const mc_json *json, mc
     batch all = {.count = 1};
     mc_code rc = write_all(call, ctx, &json, &all, err);
 
-    if (rc == MC_OK)
-        write_result(&all.items[0], out);
-    return rc;
+    return rc == MC_OK ? write_result(&all.items[0], ctx, out, err) : rc;
 }
 
 /* ---- data_batch ---- */
@@ -353,13 +422,13 @@ static mc_code run_batch(mc__invocation *call, mc_ctx *ctx, const mc_json *json,
     if (rc != MC_OK)
         return at_item(&all, rc, err);
     mc_buf_lit(out, "{\"results\":[");
-    for (size_t i = 0; i < all.count; i++) {
+    for (size_t i = 0; i < all.count && rc == MC_OK; i++) {
         if (i)
             mc_buf_char(out, ',');
-        write_result(&all.items[i], out);
+        rc = write_result(&all.items[i], ctx, out, err);
     }
     mc_buf_lit(out, "]}");
-    return MC_OK;
+    return rc;
 }
 
 /* ---- answers ---- */

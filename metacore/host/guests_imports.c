@@ -22,6 +22,9 @@ const mc_wasm_host_import mc__guest_imports[MC__GUEST_IMPORT_COUNT] = {
     [MC__GUEST_HTTP_REQUEST] = {MODULE, "http_request", 4, true, true},
     [MC__GUEST_DB_QUERY] = {MODULE, "db_query", 2, true, false},
     [MC__GUEST_DB_EXEC] = {MODULE, "db_exec", 2, true, false},
+    [MC__GUEST_SEQUENCE_NEXT] = {MODULE, "sequence_next", 1, true, false},
+    [MC__GUEST_CTX_GET] = {MODULE, "ctx_get", 1, true, false},
+    [MC__GUEST_CONNECTOR_GET] = {MODULE, "connector_get", 1, true, false},
 };
 
 /* ---- log, env_get ---- */
@@ -232,10 +235,7 @@ static mc_code emit_event(mc__invocation *call, mc_arena *arena, const mc_str *a
  * wait for. */
 static bool is_for_transactions(uint32_t import)
 {
-    return import == MC__GUEST_LOG || import == MC__GUEST_ENV_GET ||
-           import == MC__GUEST_EVENT_EMIT || import == MC__GUEST_DATA_QUERY ||
-           import == MC__GUEST_DATA_MUTATE || import == MC__GUEST_DATA_BATCH ||
-           import == MC__GUEST_DB_QUERY || import == MC__GUEST_DB_EXEC;
+    return import != MC__GUEST_HTTP_FETCH && import != MC__GUEST_HTTP_REQUEST;
 }
 
 static mc_code refuse(const mc__invocation *call, uint32_t import, mc_buf *out)
@@ -277,6 +277,11 @@ static mc_code with_scratch(mc__invocation *call, uint32_t import, const mc_str 
     case MC__GUEST_DB_EXEC:
         rc = mc__guest_sql_call(call, arena, import == MC__GUEST_DB_EXEC, args, deadline_us, out,
                                 err);
+        break;
+    case MC__GUEST_SEQUENCE_NEXT:
+    case MC__GUEST_CTX_GET:
+    case MC__GUEST_CONNECTOR_GET:
+        rc = mc__guest_ask(call, arena, import, args[0], out, err);
         break;
     case MC__GUEST_EVENT_EMIT:
         rc = emit_event(call, arena, args, out);

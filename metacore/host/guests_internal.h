@@ -87,6 +87,9 @@ enum {
     MC__GUEST_HTTP_REQUEST,
     MC__GUEST_DB_QUERY,
     MC__GUEST_DB_EXEC,
+    MC__GUEST_SEQUENCE_NEXT,
+    MC__GUEST_CTX_GET,
+    MC__GUEST_CONNECTOR_GET,
     MC__GUEST_IMPORT_COUNT
 };
 extern const mc_wasm_host_import mc__guest_imports[MC__GUEST_IMPORT_COUNT];
@@ -121,6 +124,25 @@ void mc__guest_write_meta(const mc__invocation *call, int64_t began_us, bool has
 /* guests_data.c: data_query, data_mutate or data_batch; text is the request. */
 mc_code mc__guest_data(mc__invocation *call, mc_arena *arena, uint32_t import, mc_str text,
                        mc_buf *out, mc_err *err);
+
+/* The model that a request's "table" or "model" names, when the guest may do that to it. */
+mc_code mc__guest_find_model(mc__invocation *call, mc_ctx *ctx, const mc_json *request,
+                             mc_capability_kind kind, const mc_model **out, mc_err *err);
+
+/* guests_context.c: sequence_next, ctx_get or connector_get; text is what was sent. */
+mc_code mc__guest_ask(mc__invocation *call, mc_arena *arena, uint32_t import, mc_str text,
+                      mc_buf *out, mc_err *err);
+
+/* guests_increment.c */
+mc_code mc__guest_check_inc(const mc_model *model, const mc_json *data, const mc_json *inc,
+                            mc_err *err);
+/* data, and what inc makes of the row as it is in ctx's transaction; in ctx's arena. */
+mc_code mc__guest_increment(mc_ctx *ctx, const mc_model *model, mc_uuid id, const mc_json *data,
+                            const mc_json *inc, const mc_json **out, mc_err *err);
+mc_code mc__guest_check_returning(const mc_model *model, const mc_json *returning, mc_err *err);
+/* Of a row's JSON what returning, which was checked, names. */
+mc_code mc__guest_write_returning(mc_ctx *ctx, mc_str row, const mc_json *returning, mc_buf *out,
+                                  mc_err *err);
 
 /* guests_imports.c: fn in ctx's transaction, and undone alone when it fails. */
 mc_code mc__guest_write_within(mc_ctx *ctx, mc_db_fn fn, void *user, mc_err *err);

@@ -24,6 +24,9 @@ static const char *const names[MC_CAP_KIND_COUNT] = {
     [MC_CAP_EVENT_EMIT] = "event:emit",
     [MC_CAP_EVENT_SUBSCRIBE] = "event:subscribe",
     [MC_CAP_CONNECTOR_READ] = "connector:read",
+    [MC_CAP_CTX_USER] = "ctx:user",
+    [MC_CAP_CTX_ROLES] = "ctx:roles",
+    [MC_CAP_CTX_ORG_CONFIG] = "ctx:org_config",
 };
 
 const char *mc_capability_kind_name(mc_capability_kind kind)
@@ -154,6 +157,15 @@ static mc_code lacks(const mc_capability_set *set, mc_capability_kind kind, mc_s
 {
     return mc_fail(err, MC_FORBIDDEN, "addon \"%.*s\" lacks %s \"%.*s\"", MC_FMT(set->addon_key),
                    names[kind], MC_FMT(mc_str_slice(target, 0, 100)));
+}
+
+bool mc_capability_holds(const mc_capability_set *set, mc_capability_kind kind)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].kind == kind)
+            return true;
+    }
+    return false;
 }
 
 mc_code mc_capability_check(const mc_capability_set *set, mc_capability_kind kind, mc_str target,

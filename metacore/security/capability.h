@@ -10,6 +10,7 @@
  *   http:fetch               a host, "*.example.com" (subdomains and itself), either with ":port"
  *   event:emit, event:subscribe   a name, "tickets.*", "*"
  *   connector:read           a connector's key
+ *   ctx:user, ctx:roles, ctx:org_config      whatever the target
  *
  * Patterns: "*"; equal; "x.*" is x and all below; "*.x" is x and all before. Everything that is not
  * declared is denied; unknown kinds grant nothing.
@@ -37,6 +38,9 @@ typedef enum mc_capability_kind {
     MC_CAP_EVENT_EMIT,
     MC_CAP_EVENT_SUBSCRIBE,
     MC_CAP_CONNECTOR_READ,
+    MC_CAP_CTX_USER,
+    MC_CAP_CTX_ROLES,
+    MC_CAP_CTX_ORG_CONFIG,
     MC_CAP_KIND_COUNT
 } mc_capability_kind;
 
@@ -53,6 +57,9 @@ MC_API void mc_capability_set_free(mc_capability_set *set);
 /** Errors: FORBIDDEN 'addon "x" lacks db:read "users"'. */
 MC_API MC_MUST_USE mc_code mc_capability_check(const mc_capability_set *set,
                                                mc_capability_kind kind, mc_str target, mc_err *err);
+
+/** Whether anything of that kind was declared, whatever its target. */
+MC_API bool mc_capability_holds(const mc_capability_set *set, mc_capability_kind kind);
 
 /**
  * Whether url may be fetched, as far as its text tells; the address is checked when it is resolved.

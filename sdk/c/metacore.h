@@ -72,23 +72,26 @@ mc_answer mc_host_event_emit(const char *name, unsigned name_len, const char *pa
                              unsigned payload_len);
 /** {"table"|"model","where":{column: value},"limit"}: data {"rows","has_more"}. */
 METACORE_IMPORT("data_query") mc_answer mc_host_data_query(const char *request, unsigned len);
-/** {"op":"create|update|delete","table"|"model","id","data"}: data {"row"}, or {"id"}. */
+/** {"op":"create|update|delete","table"|"model","id","data","inc","returning"}: data {"row"}, or
+ *  {"id"}. inc is added to the row's numbers as they are then; returning names what is shown. */
 METACORE_IMPORT("data_mutate") mc_answer mc_host_data_mutate(const char *request, unsigned len);
 
 /** {"mutations":[…]}, of data_mutate's, up to 100, all or none: data {"results":[…]}. */
 METACORE_IMPORT("data_batch") mc_answer mc_host_data_batch(const char *request, unsigned len);
-/** A SELECT in PostgreSQL's words on the addon's own schema; args: a JSON array of what $1… are,
- *  or nothing. data {"rows","rowCount","columns"}. */
+/** A SELECT in PostgreSQL's words; args: a JSON array of what $1… are, or nothing, in which
+ *  {"$uuid"|"$ts"|"$bytes": text} is what JSON has not. data {"rows","rowCount","columns"}. Rows are
+ *  the organization's, wherever a table stands. */
 METACORE_IMPORT("db_query")
 mc_answer mc_host_db_query(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
-/** INSERT, UPDATE, DELETE or MERGE: data {"rowsAffected"}, of RETURNING "rows" and "columns". */
+/** INSERT, UPDATE or DELETE: data {"rowsAffected"}, of RETURNING "rows" and "columns". */
 METACORE_IMPORT("db_exec")
 mc_answer mc_host_db_exec(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
-/** {"model","key"}: the next number of a sequence. */
+/** {"model"|"table","key"}: data {"value"}, one more each time, without gaps. */
 METACORE_IMPORT("sequence_next") mc_answer mc_host_sequence_next(const char *request, unsigned len);
-/** {"scopes"}, or nothing: whom the call is for, as far as the capabilities ctx:… go. */
+/** {"scopes":["user","roles","org_config"]}, or nothing: data {"org_id", and what the capabilities
+ *  ctx:… let it see}. */
 METACORE_IMPORT("ctx_get") mc_answer mc_host_ctx_get(const char *request, unsigned len);
-/** The organization's credentials for a connector; needs connector:read. */
+/** data {"key","credentials":{…}} that the organization keeps; needs connector:read. */
 METACORE_IMPORT("connector_get") mc_answer mc_host_connector_get(const char *key, unsigned len);
 
 /* ---- reading JSON ---- */
@@ -105,15 +108,6 @@ mc_text mc_find(const char *json, unsigned len, const char *key);
 mc_text mc_find_in(mc_text object, const char *key);
 /** Whether value is that text; one with escapes never is. */
 int mc_is(mc_text value, const char *text);
-
-/** PostgreSQL's SELECT with $1 …, and a JSON array of arguments (or nothing), of which an object
- *  {"$uuid"|"$ts"|"$bytes": text} is what JSON has not: data {"rows","rowCount","columns"}. Rows are
- *  the organization's, wherever a table stands. */
-METACORE_IMPORT("db_query")
-mc_answer mc_host_db_query(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
-/** INSERT, UPDATE or DELETE: data {"rowsAffected"}, with RETURNING also {"rows","columns"}. */
-METACORE_IMPORT("db_exec")
-mc_answer mc_host_db_exec(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
 
 /* ---- memory, and the answer as it grows ---- */
 

@@ -21,11 +21,36 @@ static char my_item[40], their_item[40];
              "{\"name\":\"active\",\"type\":\"boolean\"},{\"name\":\"meta\",\"type\":\"json\"},"   \
              "{\"name\":\"day\",\"type\":\"date\"},{\"name\":\"at\",\"type\":\"timestamp\"},"      \
              "{\"name\":\"parent\",\"type\":\"uuid\",\"ref\":\"relay_items\"}"
+#define ACTION(key, export, more)                                                                  \
+    "{\"key\":\"" key "\",\"label\":\"L\"," more                                                   \
+    "\"trigger\":{\"type\":\"wasm\",\"export\":\"" export
 #define MEMBERS(isolation)                                                                         \
     isolation ",\"backend\":{\"runtime\":\"wasm\",\"entry\":\"backend/backend.wasm\","             \
-              "\"exports\":[\"relay\"]},\"actions\":{\"relay_items\":[{\"key\":\"relay\","         \
-              "\"label\":\"L\",\"placement\":\"table\",\"trigger\":{\"type\":\"wasm\",\"export\":" \
-              "\"relay\"}}]},\"capabilities\":[{\"kind\":\"db:read\",\"target\":\"users\"}]"
+              "\"exports\":[\"relay\",\"undo\"]},\"actions\":{\"relay_items\":[" ACTION(           \
+                  "relay", "relay",                                                                \
+                  "\"placement\":\"table\",") "\"}}," ACTION("keep", "relay",                      \
+                                                             "") "\",\"run_in_tx\":true}}"         \
+                                                                 "," ACTION("undo", "undo",        \
+                                                                            "") "\",\"run_in_"     \
+                                                                                "tx\":true}}]},"   \
+                                                                                "\"capabilities\"" \
+                                                                                ":[{\"kind\":"     \
+                                                                                "\"db:read\","     \
+                                                                                "\"target\":"      \
+                                                                                "\"users\"},"      \
+                                                                                "{\"kind\":"       \
+                                                                                "\"connector:"     \
+                                                                                "read\","          \
+                                                                                "\"target\":"      \
+                                                                                "\"shop.*\"},{"    \
+                                                                                "\"kind\":\"ctx:"  \
+                                                                                "user\","          \
+                                                                                "\"target\":\"*"   \
+                                                                                "\"},{\"kind\":"   \
+                                                                                "\"ctx:org_"       \
+                                                                                "config\","        \
+                                                                                "\"target\":\"*"   \
+                                                                                "\"}]"
 #define MIGRATION                                                                                  \
     "CREATE TABLE loose (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), organization_id uuid NOT " \
     "NULL, what text, n integer DEFAULT 4);\n"                                                     \
@@ -323,4 +348,174 @@ MC_TEST("no statement of one organization's guest reaches the other's rows")
         attempt_all();
         stop_server();
     }
+}
+
+static const struct {
+    const char *name, *import, *request; /* %s: my row */
+    const char *has[3];
+} calls[] = {
+    {"a number",
+     "sequence_next",
+     "{\"model\":\"relay_items\",\"key\":\"invoice\"}",
+     {"\"data\":{\"model\":\"relay_items\",\"key\":\"invoice\",\"value\":1}",
+      "\"envelopeVersion\":1"}},
+    {"the next",
+     "sequence_next",
+     "{\"model\":\"relay_items\",\"key\":\"invoice\"}",
+     {"\"value\":2}"}},
+    {"another key's",
+     "sequence_next",
+     "{\"model\":\"relay_items\",\"key\":\"order\"}",
+     {"\"value\":1}"}},
+    {"of another addon's model",
+     "sequence_next",
+     "{\"model\":\"tickets\",\"key\":\"a\"}",
+     {"\"code\":\"forbidden\""}},
+    {"of no key", "sequence_next", "{\"model\":\"relay_items\"}", {"\"code\":\"invalid_request\""}},
+    {"who it is",
+     "ctx_get",
+     "",
+     {"\"data\":{\"org_id\":\"", "\"user_email\":\"owner@example.com\"",
+      "\"org\":{\"currency_code\":"}},
+    {"a scope", "ctx_get", "{\"scopes\":[\"user\"]}", {"\"user_email\":\"owner@example.com\"}"}},
+    {"a scope that is not held",
+     "ctx_get",
+     "{\"scopes\":[\"roles\"]}",
+     {"\"code\":\"forbidden\",\"message\":\"addon \\\"relay\\\" lacks ctx:roles\""}},
+    {"a scope that is none",
+     "ctx_get",
+     "{\"scopes\":[\"secrets\"]}",
+     {"\"code\":\"invalid_request\""}},
+    {"credentials",
+     "connector_get",
+     "shop.main",
+     {"\"data\":{\"key\":\"shop.main\",\"credentials\":{\"token\":\"t0ken\",\"user\":\"me\"}}"}},
+    {"credentials that are not declared",
+     "connector_get",
+     "bank",
+     {"lacks connector:read \\\"bank\\\""}},
+    {"credentials that nobody entered", "connector_get", "shop.other", {"\"code\":\"not_found\""}},
+    {"increments are exact",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"%s\",\"inc\":{\"price\":0.1,\"qty\":-1}"
+     ","
+     "\"returning\":[\"price\",\"qty\"]}",
+     {"\"data\":{\"row\":{\"price\":9.6,\"qty\":2}}"}},
+    {"and are written beside the rest",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"%s\",\"data\":{\"name\":\"Bea\"},"
+     "\"inc\":{"
+     "\"price\":0.2},\"returning\":[\"name\",\"price\"]}",
+     {"\"data\":{\"row\":{\"name\":\"Bea\",\"price\":9.8}}"}},
+    {"not twice",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"%s\",\"data\":{\"qty\":1},\"inc\":{"
+     "\"qty\":1}}",
+     {"\"code\":\"invalid_request\",\"message\":\"qty is in data and in inc\""}},
+    {"of no row",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"00000000-0000-4000-8000-000000000001\","
+     "\"inc\":{"
+     "\"qty\":1}}",
+     {"\"code\":\"not_found\""}},
+    {"what is returned is a column",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"%s\",\"data\":{},\"returning\":["
+     "\"secret\"]}",
+     {"returning: no column \\\"secret\\\""}},
+    {"a number that no column holds",
+     "data_mutate",
+     "{\"op\":\"update\",\"table\":\"relay_items\",\"id\":\"%s\",\"inc\":{\"qty\":9999999999}}",
+     {"\"code\":\"invalid_request\""}},
+    {"a removal shows what was",
+     "data_mutate",
+     "{\"op\":\"delete\",\"table\":\"relay_items\",\"id\":\"%s\",\"returning\":[\"name\"]}",
+     {"\"row\":{\"name\":\"Bea\"}}"}},
+};
+
+MC_TEST("a guest counts, knows for whom it is called, and gets what is kept for it")
+{
+    MC_REQUIRE(open_server(MEMBERS("")));
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", "/api/metacore/connectors/shop.main",
+                                "{\"credentials\":{\"token\":\"t0ken\",\"user\":\"you\"}}"),
+                 200);
+    MC_EXPECT_HAS(mine.body, "\"credentials\":{\"token\":\"********\",\"user\":\"********\"}");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", "/api/metacore/connectors/shop.main",
+                                "{\"credentials\":{\"token\":\"********\",\"user\":\"me\"}}"),
+                 200);
+    for (size_t i = 0; i < MC_LEN(calls); i++) {
+        char request[512];
+
+        MC_CASE(calls[i].name);
+        (void)snprintf(request, sizeof(request), "%s",
+                       text_of(calls[i].request, my_item)); /* NOLINT: of the table */
+        MC_EXPECT_EQ(relay(&mine, calls[i].import, request, ""), 200);
+        for (size_t k = 0; k < MC_LEN(calls[i].has) && calls[i].has[k]; k++)
+            MC_EXPECT_HAS(mine.body, calls[i].has[k]);
+    }
+    MC_CASE("all of it is one organization's");
+    MC_EXPECT_EQ(
+        relay(&theirs, "sequence_next", "{\"model\":\"relay_items\",\"key\":\"invoice\"}", ""),
+        200);
+    MC_EXPECT_HAS(theirs.body, "\"value\":1}");
+    MC_EXPECT_EQ(relay(&theirs, "connector_get", "shop.main", ""), 200);
+    MC_EXPECT_HAS(theirs.body, "\"code\":\"not_found\"");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/metacore/connectors", NULL), 200);
+    MC_EXPECT_HAS(theirs.body, "\"data\":[]");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "DELETE", "/api/metacore/connectors/shop.main", NULL),
+                 404);
+    MC_CASE("it is shown masked, and can be taken away");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/metacore/connectors", NULL), 200);
+    MC_EXPECT_HAS(mine.body,
+                  "\"data\":[{\"key\":\"shop.main\",\"credentials\":{\"token\":\"********\"");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", "/api/metacore/connectors/No%20Key",
+                                "{\"credentials\":{\"a\":\"b\"}}"),
+                 400);
+    MC_EXPECT_EQ(
+        mc_client_call(&mine, "PUT", "/api/metacore/connectors/a", "{\"credentials\":{\"a\":1}}"),
+        400);
+    MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", "/api/metacore/connectors/shop.main", NULL), 200);
+    MC_EXPECT_EQ(relay(&mine, "connector_get", "shop.main", ""), 200);
+    MC_EXPECT_HAS(mine.body, "\"code\":\"not_found\"");
+    stop_server();
+}
+
+/* As relay, in a transaction that "keep" commits and "undo" does not. */
+static int relay_in(const char *action, const char *import, const char *a)
+{
+    return mc_client_call(&mine, "POST",
+                          text_of("/api/dynamic/relay_items/%s/action/%s", my_item, action),
+                          text_of("{\"import\":\"%s\",\"a\":\"%s\",\"b\":\"\"}", import, hex(a)));
+}
+
+MC_TEST("what a guest writes in its action's transaction stays or goes with that")
+{
+    static const char insert[] = "INSERT INTO relay_items (name) VALUES ('in') RETURNING name";
+    static const char look[] = "SELECT count(*) AS n FROM relay_items WHERE name = 'in'";
+    static const char next[] = "{\"model\":\"relay_items\",\"key\":\"n\"}";
+
+    MC_REQUIRE(open_server(MEMBERS("")));
+    MC_EXPECT_EQ(relay_in("undo", "db_exec", insert), 422);
+    MC_EXPECT_HAS(mine.body, "\"rowsAffected\":1");
+    MC_EXPECT_EQ(relay(&mine, "db_query", look, ""), 200);
+    MC_EXPECT_HAS(mine.body, "\"rows\":[{\"n\":0}]");
+    MC_EXPECT_EQ(relay_in("keep", "db_exec", insert), 200);
+    MC_EXPECT_EQ(relay_in("keep", "db_query", look), 200);
+    MC_EXPECT_HAS(mine.body, "\"rows\":[{\"n\":1}]");
+    MC_CASE("a statement that fails takes only itself back");
+    MC_EXPECT_EQ(relay_in("keep", "db_exec", "INSERT INTO relay_items (qty) VALUES (1)"), 200);
+    MC_EXPECT_HAS(mine.body, "\"code\":\"db_error\"");
+    MC_EXPECT_EQ(relay_in("keep", "db_query", look), 200);
+    MC_EXPECT_HAS(mine.body, "\"rows\":[{\"n\":1}]");
+    MC_CASE("numbers are given back: there are no gaps");
+    MC_EXPECT_EQ(relay_in("undo", "sequence_next", next), 422);
+    MC_EXPECT_HAS(mine.body, "\"value\":1}");
+    MC_EXPECT_EQ(relay_in("keep", "sequence_next", next), 200);
+    MC_EXPECT_HAS(mine.body, "\"value\":1}");
+    MC_EXPECT_EQ(relay(&mine, "sequence_next", next, ""), 200);
+    MC_EXPECT_HAS(mine.body, "\"value\":2}");
+    MC_CASE("what the transaction has changed was told once it was over");
+    MC_EXPECT_EQ(mc_client_call(&mine, "GET", "/api/dynamic/relay_items?f_name=in", NULL), 200);
+    MC_EXPECT_HAS(mine.body, "\"total\":1");
+    stop_server();
 }

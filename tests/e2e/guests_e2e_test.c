@@ -354,9 +354,9 @@ static const struct {
      "\"error\":{\"code\":\"invalid_request\"", "\"error\":{\"code\":\"invalid_request\""},
     {"what nobody knows", "{\"op\":\"drop\",\"table\":\"guests_items\",\"id\":\"%s\"}",
      "op must be create, update or delete", "op must be create, update or delete"},
-    {"an increment",
-     "{\"op\":\"update\",\"table\":\"guests_items\",\"id\":\"%s\",\"inc\":{\"n\":1}}",
-     "inc is not provided", "inc is not provided"},
+    {"an increment of what is no number",
+     "{\"op\":\"update\",\"table\":\"guests_items\",\"id\":\"%s\",\"inc\":{\"name\":1}}",
+     "inc.name is no column of numbers", "inc.name is no column of numbers"},
     {"no row", "{\"op\":\"delete\",\"table\":\"guests_items\",\"id\":\"7\"}",
      "id must be a row's id", "id must be a row's id"},
     {"another addon's model", "{\"op\":\"delete\",\"model\":\"tickets\",\"id\":\"%s\"}",
@@ -433,11 +433,19 @@ MC_TEST("a guest's batch is written whole or not at all")
     mc_arena_free(arena);
 }
 
+/* Longer than a guest may take (its addon's manifest). */
+static mc_reaction answer_late(void *user, const mc_received *got)
+{
+    (void)user;
+    return (mc_reaction){.status = 200, .delay_ms = strcmp(got->path, "/late") == 0 ? 1500 : 0};
+}
+
 MC_TEST("a guest's request goes out with its headers, and none that are ours")
 {
     const mc_received *got;
     char id[40];
 
+    receiver.decide = answer_late;
     MC_REQUIRE(mc_receiver_start(&receiver));
     MC_REQUIRE(open_server());
     MC_REQUIRE(install_good(&mine) == 200);
@@ -457,6 +465,12 @@ MC_TEST("a guest's request goes out with its headers, and none that are ours")
     MC_EXPECT_EQ(act(&mine, id, "request", "{\"A\":\"b\\r\\nC: d\"}"), 200);
     MC_EXPECT_HAS(mine.body, "\"error\":{\"code\":\"bad_request\"");
     MC_EXPECT_EQ(mc_receiver_count(&receiver), 1);
+    MC_CASE("time that it waits for others is not its own");
+    MC_EXPECT_EQ(mc_client_call(&mine, "PUT", "/api/metacore/installations/guests/settings",
+                                text_of("{\"url\":\"http://127.0.0.1:%u/late\"}", receiver.port)),
+                 200);
+    MC_EXPECT_EQ(act(&mine, id, "request", "{\"X-Mine\":\"yes\"}"), 200);
+    MC_EXPECT_HAS(mine.body, "\"body\":\"ok\"");
     stop_server();
     mc_receiver_stop(&receiver);
     receiver.port = 0;

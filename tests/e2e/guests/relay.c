@@ -34,7 +34,7 @@ static const char *find_hex(const char *input, u32 len, const char *key, u32 *ou
     return bytes;
 }
 
-METACORE_EXPORT("relay") mc_answer relay(const char *input, u32 len)
+static mc_answer ask(const char *input, u32 len)
 {
     u32 name_len, a_len, b_len;
     const char *name = find_text(input, len, "\"import\":\"", &name_len);
@@ -42,7 +42,7 @@ METACORE_EXPORT("relay") mc_answer relay(const char *input, u32 len)
     const char *b = find_hex(input, len, "\"b\":\"", &b_len);
     mc_answer answer = 0;
 
-    if (name_len == 7 && name[3] == 'e')
+    if (name_len == 7 && name[0] == 'd')
         answer = mc_host_db_exec(a, a_len, b, b_len);
     else if (name_len == 8)
         answer = mc_host_db_query(a, a_len, b, b_len);
@@ -50,8 +50,32 @@ METACORE_EXPORT("relay") mc_answer relay(const char *input, u32 len)
         answer = mc_host_data_query(a, a_len);
     else if (name_len == 11)
         answer = mc_host_data_mutate(a, a_len);
+    else if (name_len == 13 && name[0] == 's')
+        answer = mc_host_sequence_next(a, a_len);
+    else if (name_len == 13)
+        answer = mc_host_connector_get(a, a_len);
+    else if (name_len == 7)
+        answer = mc_host_ctx_get(a, a_len);
+    return answer;
+}
+
+METACORE_EXPORT("relay") mc_answer relay(const char *input, u32 len)
+{
+    mc_answer answer = ask(input, len);
+
     mc_put("{\"success\":true,\"data\":");
     mc_put_answer(answer);
     mc_put("}");
+    return mc_finish();
+}
+
+/* The same, and then it changes its mind. */
+METACORE_EXPORT("undo") mc_answer undo(const char *input, u32 len)
+{
+    mc_answer answer = ask(input, len);
+
+    mc_put("{\"success\":false,\"error\":{\"code\":\"undone\"},\"meta\":{\"said\":");
+    mc_put_answer(answer);
+    mc_put("}}");
     return mc_finish();
 }
