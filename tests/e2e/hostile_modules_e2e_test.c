@@ -161,6 +161,8 @@ static bool read_status(pid_t pid, pid_t *out_parent, char name[32])
             (void)snprintf(name, 32, "%.*s", (int)strcspn(line + 6, "\n"), line + 6);
         if (strncmp(line, "PPid:\t", 6) == 0)
             *out_parent = (pid_t)strtol(line + 6, NULL, 10);
+        if (strncmp(line, "State:\tZ", 8) == 0)
+            name[0] = '\0'; /* what is left of it is an entry in a table */
     }
     if (file)
         (void)fclose(file); /* read only */
@@ -197,8 +199,19 @@ static const struct {
     {"the zygote again", "guest-zygote"},
 };
 
+static bool is_alive(pid_t pid, const char *wanted)
+{
+    char name[32];
+    pid_t parent;
+
+    return read_status(pid, &parent, name) && strcmp(name, wanted) == 0;
+}
+
 MC_TEST("processes of guests that are killed are replaced, and everything else goes on")
 {
+    static const char *const kinds[] = {"guest-keeper", "guest-zygote", "guest"};
+    pid_t pids[MC_LEN(kinds)];
+
     MC_REQUIRE(start());
     for (size_t i = 0; i < MC_LEN(victims); i++) {
         pid_t pid;
@@ -214,9 +227,33 @@ MC_TEST("processes of guests that are killed are replaced, and everything else g
         MC_EXPECT_EQ(mc_client_call(&theirs, "POST", RUN("calm"), "{}"), 200);
     }
     MC_CASE("and end with the server");
-    MC_REQUIRE(find_process("guest-keeper") > 1);
+    for (size_t i = 0; i < MC_LEN(kinds); i++)
+        MC_REQUIRE((pids[i] = find_process(kinds[i])) > 1);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGKILL), 128 + SIGKILL);
+    for (size_t i = 0; i < MC_LEN(kinds); i++) {
+        MC_CASE(kinds[i]);
+        for (int ms = 0; ms < 10000 && is_alive(pids[i], kinds[i]); ms++)
+            usleep(1000);
+        MC_EXPECT(!is_alive(pids[i], kinds[i]));
+    }
     mc_client_deinit(&mine);
     mc_client_deinit(&theirs);
     mc_arena_free(arena);
+}
+
+MC_TEST("without a keeper guests go on, and without both they are refused while all else is served")
+{
+    pid_t keeper, zygote;
+
+    MC_REQUIRE(start());
+    zygote = find_process("guest-zygote");
+    MC_REQUIRE((keeper = find_process("guest-keeper")) > 1 && kill(keeper, SIGKILL) == 0);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", RUN("calm"), "{}"), 200);
+    MC_REQUIRE(zygote > 1 && kill(zygote, SIGKILL) == 0);
+    for (int ms = 0; ms < 10000 && is_alive(zygote, "guest-zygote"); ms++)
+        usleep(1000);
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", RUN("calm"), "{}"), 503);
+    MC_EXPECT_HAS(theirs.body, "guest_unavailable");
+    MC_EXPECT_EQ(mc_client_call(&theirs, "GET", "/api/dynamic/calm_items", NULL), 200);
+    stop();
 }
