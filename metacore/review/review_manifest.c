@@ -184,8 +184,11 @@ static void check_tools(mc__reviewer *r)
 
     for (size_t i = 0; i < mc__items(tools); i++) {
         mc_str endpoint = mc__text(mc__item(tools, i), "endpoint");
+        const mc_json *handler = mc__member(mc__item(tools, i), "handler");
         mc_str path = mc__review_path(r, "manifest.tools[%zu].endpoint", i);
 
+        if (endpoint.len == 0 && mc_str_eq(mc__text(handler, "type"), MC_STR("wasm")))
+            continue;
         if (endpoint.len == 0)
             mc__review_warn(r, path, "an http or https address",
                             "%.*s: a tool without one cannot "
