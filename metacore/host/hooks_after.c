@@ -2,9 +2,9 @@
 /*
  * What follows a write: jobs that are written in its transaction, and so are there exactly when it
  * is. One calls the hooks that run in order, and each asynchronous one has its own:
- *   {"addon","event","depth","hook"?,"record_id"?,"payload"}
- * hook names the one function or URL that is meant; record_id stands where the row was too large to
- * be kept: it is told as it is by then.
+ *   {"addon","event","depth","delivery","hook"?,"record_id"?,"payload"}
+ * delivery tells a server what it was told before. hook names the one function or URL that is
+ * meant; record_id stands where the row was too large to be kept: it is told as it is by then.
  */
 #include "metacore/host/hooks_internal.h"
 
@@ -20,6 +20,7 @@ typedef struct told {
     mc_hook_event event;
     mc_str payload;
     mc_uuid record_id; /* nil: the payload has the row */
+    mc_str delivery;   /* an id as text */
 } told;
 
 /* ---- being written ---- */
@@ -37,6 +38,8 @@ static mc_code enqueue(const told *t, mc_ctx *ctx, unsigned depth, mc_str target
     mc_buf_init_arena(&text, ctx->arena, 0);
     mc_buf_lit(&text, "{\"addon\":");
     mc_json_write_str(&text, t->addon_key);
+    mc_buf_lit(&text, ",\"delivery\":");
+    mc_json_write_str(&text, t->delivery);
     mc_buf_printf(&text, ",\"event\":\"%.*s\",\"depth\":%u", MC_FMT(mc_hook_event_name(t->event)),
                   depth);
     if (target.len) {
@@ -57,6 +60,19 @@ static mc_code enqueue(const told *t, mc_ctx *ctx, unsigned depth, mc_str target
                                                                   .payload = mc_buf_get(&text)},
                                            NULL, err)
                        : rc;
+}
+
+static mc_code name_delivery(told *t, mc_err *err)
+{
+    char text[MC_UUID_TEXT_LEN];
+    mc_uuid id;
+    mc_code rc = mc_uuid_v7(&id, err);
+
+    if (rc != MC_OK)
+        return rc;
+    mc_uuid_format(id, text);
+    t->delivery = mc_str_copy(t->ctx->arena, mc_str_of(text, sizeof(text)));
+    return t->delivery.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "hook");
 }
 
 static mc_code enqueue_all(const told *t, mc_err *err)
@@ -81,10 +97,10 @@ static mc_code enqueue_all(const told *t, mc_err *err)
 mc_code mc__hooks_enqueue(mc_app *app, mc_ctx *ctx, mc_str addon_key, mc_hook_event event,
                           mc_str payload, mc_err *err)
 {
-    const told t = {
-        .app = app, .ctx = ctx, .addon_key = addon_key, .event = event, .payload = payload};
+    told t = {.app = app, .ctx = ctx, .addon_key = addon_key, .event = event, .payload = payload};
+    mc_code rc = name_delivery(&t, err);
 
-    return enqueue(&t, ctx, ctx->depth, MC_STR(""), err);
+    return rc == MC_OK ? enqueue(&t, ctx, ctx->depth, MC_STR(""), err) : rc;
 }
 
 static bool is_wanted(mc_app *app, mc_ctx *ctx, const mc_model *model, mc_hook_event event)
@@ -99,6 +115,12 @@ static bool is_wanted(mc_app *app, mc_ctx *ctx, const mc_model *model, mc_hook_e
     return false; /* a hook that writes what calls it would never end */
 }
 
+/* A row that was created is told without: its id is in it. */
+static mc_uuid id_of(mc_hook_event event, mc_uuid id)
+{
+    return event == MC_HOOK_AFTER_CREATE ? (mc_uuid){{0}} : id;
+}
+
 static mc_code tell(mc_app *app, mc_ctx *ctx, const mc_model *model, mc_hook_event event,
                     mc_uuid id, const mc_json *input, mc_str record, mc_err *err)
 {
@@ -110,17 +132,18 @@ static mc_code tell(mc_app *app, mc_ctx *ctx, const mc_model *model, mc_hook_eve
     mc_buf_init_arena(&sent, ctx->arena, 0);
     if (input && event == MC_HOOK_AFTER_UPDATE)
         mc_json_write(&sent, input);
-    mc__hook_write_row(&payload, event, model, event == MC_HOOK_AFTER_CREATE ? (mc_uuid){{0}} : id,
-                       mc_buf_get(&sent), record);
+    mc__hook_write_row(&payload, event, model, id_of(event, id), mc_buf_get(&sent), record);
     if (payload.len > PAYLOAD_MAX) {
         mc_buf_clear(&payload);
-        mc__hook_write_row(&payload, event, model, id, MC_STR(""), MC_STR(""));
+        mc__hook_write_row(&payload, event, model, id_of(event, id), MC_STR(""), MC_STR(""));
         t.record_id = id;
     }
     rc = mc_buf_check(&sent, "hook", err);
     if (rc == MC_OK)
         rc = mc_buf_check(&payload, "hook", err);
     t.payload = mc_buf_get(&payload);
+    if (rc == MC_OK)
+        rc = name_delivery(&t, err);
     return rc == MC_OK ? enqueue_all(&t, err) : rc;
 }
 
@@ -203,6 +226,7 @@ static mc_code read_job(mc_app *app, mc_ctx *ctx, const mc_outbox_job *job, deli
         return mc_fail(err, MC_REJECTED, "hook: a job without an addon, event or payload");
     (void)mc_json_get_i64(mc_json_find(json, MC_STR("depth")), 0, MC__HOOK_DEPTH_MAX, &depth);
     (void)mc_json_get_str(mc_json_find(json, MC_STR("hook")), &out->only);
+    (void)mc_json_get_str(mc_json_find(json, MC_STR("delivery")), &out->what.delivery);
     if (mc_json_get_str(mc_json_find(json, MC_STR("record_id")), &id))
         (void)mc_uuid_parse(id, &out->what.record_id); /* else nil */
     out->depth = (unsigned)depth;
@@ -235,7 +259,8 @@ static mc_code load_record(delivery *d, mc_err *err)
         rc = mc_dynamic_get(t->app->dynamic, t->ctx, model, t->record_id, &row, NULL, err);
     if (rc == MC_NOT_FOUND)
         return MC_OK; /* it is told without */
-    mc__hook_write_row(&payload, t->event, model, t->record_id, MC_STR(""), mc_buf_get(&row));
+    mc__hook_write_row(&payload, t->event, model, id_of(t->event, t->record_id), MC_STR(""),
+                       mc_buf_get(&row));
     if (rc == MC_OK)
         rc = mc_buf_check(&payload, "hook", err);
     if (rc == MC_OK)
@@ -272,7 +297,8 @@ static mc_code call_one(delivery *d, const mc_hook *hook, mc_err *err)
                               &(mc__hook_call){.hook = hook,
                                                .addon_key = t->addon_key,
                                                .event = mc_hook_event_name(t->event),
-                                               .payload = t->payload},
+                                               .payload = t->payload,
+                                               .delivery = t->delivery},
                               &why);
 
     if (rc == MC_OK)

@@ -97,11 +97,14 @@ static mc_code refused(mc_ctx *ctx, const mc__hook_call *call, const mc_http_rep
 
 static mc_code run_url(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err *err)
 {
+    mc_http_pair header = {MC_STR("X-Metacore-Delivery"), call->delivery};
     mc__backend_call backend = {.addon_key = call->addon_key,
                                 .url = call->hook->url,
                                 .event = call->event,
                                 .body = call->payload,
                                 .secrets = call->secrets,
+                                .headers = &header,
+                                .header_count = call->delivery.len ? 1 : 0,
                                 .timeout_ms = MC__HOOK_TIMEOUT_MS};
     const mc_json *json = NULL;
     mc_http_reply reply;

@@ -31,6 +31,7 @@ typedef struct mc__hook_call {
     const mc_model *const *own; /* models that are not registered yet */
     size_t own_count;
     const mc_install_secrets *secrets; /* of a server's call; NULL: those of what is enabled */
+    mc_str delivery; /* of an after_ hook, for servers: the same however often it is called */
 } mc__hook_call;
 
 /**

@@ -171,6 +171,8 @@ mc_code mc__hooks_within_change(mc_app *app, mc_ctx *ctx, const mc_addon_change 
     /* As it is written in this transaction: another may be served until that is committed. */
     rc = mc_installer_load_manifest(mc_host_installer(app->host), ctx, change->addon_key, &text,
                                     &digest, err);
+    if (rc == MC_NOT_FOUND)
+        return MC_OK; /* a row of elsewhere, of which no manifest is known */
     if (rc == MC_OK)
         rc = mc_manifest_parse(text, &manifest, err);
     if (rc == MC_OK)

@@ -402,6 +402,15 @@ MC_TEST("a process that is killed before a hook was answered calls it again")
     MC_REQUIRE(mc_process_start(&process, data, within));
     MC_REQUIRE(sign_in());
     MC_EXPECT(mc_receiver_wait(&receiver, "/after_create/first", 2, WAIT_MS));
+    MC_CASE("and says that it is the same");
+    MC_EXPECT_EQ(mc_received_header(mc_receiver_get(&receiver, "/after_create/first", 0),
+                                    "X-Metacore-Delivery")
+                     .len,
+                 (size_t)36);
+    MC_EXPECT_STR(mc_received_header(mc_receiver_get(&receiver, "/after_create/first", 0),
+                                     "X-Metacore-Delivery"),
+                  mc_received_header(mc_receiver_get(&receiver, "/after_create/first", 1),
+                                     "X-Metacore-Delivery"));
     close_all();
 }
 
