@@ -31,6 +31,7 @@
 /* What the host counts itself. */
 typedef struct mc__app_numbers {
     mc_metrics *registry;
+    mc_metric *hooks;
     mc_metric *requests, *durations, *notifications;
     mc_series *group_jobs, *group_run, *group_commit, *jobs_failed, *commits_failed;
 } mc__app_numbers;

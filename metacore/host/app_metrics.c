@@ -31,6 +31,13 @@ static mc_code add_http(mc__app_numbers *n, mc_err *err)
                              .help = "Attempts of notifications by channel and outcome.",
                              .kind = MC_METRIC_COUNTER, .labels = {"channel", "status"}},
             &n->notifications, err);
+    if (rc == MC_OK)
+        rc = mc_metrics_add(n->registry,
+                            &(mc_metric_def){MC_METRIC_DEF, .name = "metacore_hooks_total",
+                                             .help = "Calls of addons' hooks by event and outcome.",
+                                             .kind = MC_METRIC_COUNTER,
+                                             .labels = {"event", "outcome"}},
+                            &n->hooks, err);
     if (rc != MC_OK)
         return rc;
     return mc_metrics_add(

@@ -125,6 +125,15 @@ static mc_code run_url(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_e
 
 /* ---- both ---- */
 
+static void count(mc_app *app, mc_str event, mc_code rc)
+{
+    mc_str values[] = {event, rc == MC_OK         ? MC_STR("yes")
+                              : rc == MC_REJECTED ? MC_STR("no")
+                                                  : MC_STR("failed")};
+
+    mc_series_add(mc_metric_series(app->numbers.hooks, values), 1);
+}
+
 mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err *err)
 {
     mc_ctx own = *ctx; /* what it leaves behind is not the request's */
@@ -153,6 +162,7 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
     if (rc == MC_OK)
         rc = call->hook->url.len ? run_url(app, &own, call, err) : run_export(app, &own, call, err);
     mc_db_reader_close(opened);
+    count(app, call->event, rc);
     if (rc != MC_OK) {
         ctx->failure_code = mc_str_copy(ctx->arena, own.failure_code);
         ctx->failure_is_told = own.failure_is_told;

@@ -12,7 +12,8 @@
 #define ITEMS "/api/dynamic/judges_items"
 #define ADDON "/api/metacore/installations/judges"
 
-static const char *const dev[] = {"--dev", NULL};
+#define METRICS_TOKEN "0123456789abcdef-metrics"
+static const char *const dev[] = {"--dev", "--metrics-token", METRICS_TOKEN, NULL};
 static mc_arena *arena;
 static mc_process process;
 static mc_client mine;
@@ -103,6 +104,13 @@ MC_TEST("an export decides whether a row is written")
         MC_EXPECT_HAS(mine.body, verdicts[i].has);
     }
     MC_EXPECT(come("bad", 0) && come("wild", 0) && come("slow", 0) && come("good", 1));
+    MC_CASE("how often is counted");
+    MC_EXPECT_EQ(mc_client_call_type(&mine, "GET", "/metrics", "text/plain", MC_STR(""),
+                                     "Authorization: Bearer " METRICS_TOKEN "\r\n"),
+                 200);
+    MC_EXPECT_HAS(mine.body, "metacore_hooks_total{event=\"before_create\",outcome=\"failed\"} 3");
+    MC_EXPECT_HAS(mine.body, "metacore_hooks_total{event=\"before_create\",outcome=\"no\"} 1");
+    MC_EXPECT_HAS(mine.body, "metacore_hooks_total{event=\"before_create\",outcome=\"yes\"} 2");
     MC_CASE("the next version decides otherwise, and names an export in the oldest way");
     MC_EXPECT_EQ(install("1.1.0", ",\"hooks\":{\"judges_items::judge\":\"judge\"},\"actions\":{"
                                   "\"judges_items\":[{\"key\":\"judge\",\"label\":\"L\"}]}"),
