@@ -13,6 +13,14 @@ typedef struct mc__long_count {
     unsigned count;
 } mc__long_count;
 
+#define MC__ASK_WORKERS 12
+
+/* Threads that wait for the hooks of one organization's writes. */
+typedef struct mc__ask_count {
+    mc_uuid org_id;
+    unsigned running; /* 0: the slot is free */
+} mc__ask_count;
+
 /* The writes of one batch of requests; its loop thread's own. */
 typedef struct mc__batch {
     mc_db_job *first, **last;
@@ -32,6 +40,9 @@ struct mc_executor {
     mc_mutex mu;
     mc__long_count *long_counts; /* guarded by mu; one slot for each that may wait or run */
     unsigned long_slots;
+    mc__ask_count ask_counts[MC__ASK_WORKERS]; /* guarded by mu, as both below */
+    struct mc__work *ask_first;                /* those that wait, the oldest first */
+    unsigned ask_waiting;
 };
 
 /* One request on its way; lives in its exchange's arena. */
@@ -47,6 +58,7 @@ typedef struct mc__work {
     bool is_long_counted;
     mc_idempotency_claim *claim; /* NULL: the request brings no key */
     bool is_replayed;
+    struct mc__work *ask_next; /* the executor's, while it waits for its hooks' turn */
     union {
         mc_job pool;
         mc_db_job writer;

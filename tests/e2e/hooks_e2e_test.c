@@ -6,9 +6,12 @@
 #include "metacore/security/request_signature.h"
 #include "workshop.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define PENS "/api/dynamic/pens_items"
 #define WAIT_MS 20000
@@ -21,6 +24,17 @@ static mc_receiver receiver;
 static char
     raced_id[40]; /* the row that a rival changes while it is asked about; guarded by once */
 static int raced;
+static atomic_int stuck; /* hooks that wait at the gate */
+static atomic_bool is_open;
+
+static void wait_at_gate(void)
+{
+    static const struct timespec pause = {.tv_nsec = 10000000};
+
+    (void)atomic_fetch_add(&stuck, 1);
+    while (!atomic_load(&is_open))
+        (void)nanosleep(&pause, NULL); /* an early end only looks sooner */
+}
 
 /* What happens to be written says what is said about it. */
 static mc_reaction decide(void *user, const mc_received *got)
@@ -28,6 +42,8 @@ static mc_reaction decide(void *user, const mc_received *got)
     (void)user;
     if (strstr(got->body, "\"name\":\"hang\"") && strstr(got->path, "/after"))
         return (mc_reaction){.status = 0};
+    if (strstr(got->path, "/before_create/first") && strstr(got->body, "\"name\":\"stuck\""))
+        wait_at_gate();
     if (strstr(got->path, "/cycle") && strstr(got->body, "\"version\":\"0."))
         return (mc_reaction){.status = 403, .body = "{\"message\":\"not licensed\"}"};
     if (strstr(got->path, "/before") && strstr(got->body, "refuse"))
@@ -331,6 +347,44 @@ MC_TEST("hooks are for those who have the addon enabled, and for nobody else")
                  200);
     MC_EXPECT_EQ(mc_client_call(&mine, "POST", PENS, "{\"name\":\"x\"}"), 404);
     MC_EXPECT_EQ(mc_client_call(&theirs, "POST", PENS, "{\"name\":\"x\"}"), 201);
+    close_all();
+}
+
+static void *create_stuck(void *user)
+{
+    mc_client *client = user;
+
+    if (mc_client_sign_in(client, "owner@example.com", "metacore-demo") == 200)
+        (void)mc_client_call(client, "POST", PENS, "{\"name\":\"stuck\"}"); /* its status is kept */
+    return NULL;
+}
+
+MC_TEST("an organization whose hooks are slow leaves the others theirs")
+{
+    static const struct timespec pause = {.tv_nsec = 10000000};
+    mc_client clients[6];
+    pthread_t threads[MC_LEN(clients)];
+
+    MC_REQUIRE(open_all());
+    atomic_store(&stuck, 0);
+    atomic_store(&is_open, false);
+    MC_EXPECT_EQ(mc_client_register(&theirs, "Theirs", "theirs@example.com", "theirs-password"),
+                 201);
+    MC_EXPECT_EQ(install(&theirs), 200);
+    for (size_t i = 0; i < MC_LEN(clients); i++) {
+        mc_client_init(&clients[i], process.port);
+        MC_REQUIRE(pthread_create(&threads[i], NULL, create_stuck, &clients[i]) == 0);
+    }
+    for (int i = 0; i < 1000 && atomic_load(&stuck) < 4; i++)
+        (void)nanosleep(&pause, NULL); /* an early end only looks sooner */
+    MC_EXPECT_EQ(mc_client_call(&theirs, "POST", PENS, "{\"name\":\"free\"}"), 201);
+    MC_EXPECT_EQ(atomic_load(&stuck), 4);
+    atomic_store(&is_open, true);
+    for (size_t i = 0; i < MC_LEN(clients); i++) {
+        (void)pthread_join(threads[i], NULL); /* it was started */
+        MC_EXPECT_EQ(clients[i].status, 201);
+        mc_client_deinit(&clients[i]);
+    }
     close_all();
 }
 
