@@ -23,8 +23,8 @@ typedef struct dynamic_fixture {
 } dynamic_fixture;
 
 bool dynamic_setup(dynamic_fixture *f);
-/* With the dispatcher, and who listens to writes or decides about them, of config (their user is f),
- * and nothing else. */
+/* With the dispatcher, and who listens to writes or decides about them, of config (their user is
+ * f), and nothing else. */
 bool dynamic_setup_with(dynamic_fixture *f, const mc_dynamic_config *config);
 void dynamic_teardown(dynamic_fixture *f);
 
