@@ -104,7 +104,12 @@ static const char *members(void)
     "{\"name\":\"notes\",\"type\":\"text\"}]},"                                                    \
     "{\"table_name\":\"pens_boxes\",\"model_key\":\"pens_boxes\",\"label\":\"B\",\"org_scoped\":"  \
     "true,\"columns\":[" KIT_NAME "],\"relations\":[{\"name\":\"items\",\"kind\":\"one_to_many\"," \
-    "\"through\":\"pens_items\",\"foreign_key\":\"box_id\"}]}"
+    "\"through\":\"pens_items\",\"foreign_key\":\"box_id\"},{\"name\":\"marks\",\"kind\":"         \
+    "\"many_to_many\",\"through\":\"pens_items\",\"foreign_key\":\"box_id\",\"pivot\":"            \
+    "\"pens_marks\"}]},"                                                                           \
+    "{\"table_name\":\"pens_marks\",\"model_key\":\"pens_marks\",\"label\":\"M\",\"org_scoped\":"  \
+    "true,\"columns\":[{\"name\":\"box_id\",\"type\":\"uuid\",\"required\":true},{\"name\":"       \
+    "\"item_id\",\"type\":\"uuid\",\"required\":true}]}"
 
 static int install(mc_client *client)
 {
@@ -276,6 +281,19 @@ MC_TEST("whichever way a row is written, its hooks are asked")
                                 "{\"name\":\"pen\"}"),
                  201);
     MC_EXPECT_HAS(last_body("/before_create/second"), text_of("\"box_id\":\"%s\"", box));
+    MC_CASE("a link, which is a row of its own");
+    {
+        mc_str pen = mc_str_copy(arena, mc_client_field(&mine, "id"));
+        const char *marks = mc_str_printf(arena, "/api/dynamic/pens_boxes/%s/marks", box).ptr;
+
+        MC_EXPECT_EQ(
+            mc_client_call(&mine, "POST", marks, text_of("{\"id\":\"%.*s\"}", MC_FMT(pen))), 200);
+        MC_EXPECT_HAS(last_body("/before_create/second"), "\"model\":\"pens_marks\"");
+        MC_EXPECT_HAS(last_body("/before_create/second"), text_of("\"box_id\":\"%s\"", box));
+        MC_EXPECT_EQ(mc_client_call(&mine, "DELETE", text_of("%s/%.*s", marks, MC_FMT(pen)), NULL),
+                     200);
+        MC_EXPECT_HAS(last_body("/before_delete/second"), "\"model\":\"pens_marks\"");
+    }
     MC_CASE("the same request again, by its key, is neither asked about nor written twice");
     {
         size_t asked;
