@@ -106,3 +106,25 @@ MC_TEST("each event has its name, and no other")
     MC_EXPECT(!mc_hook_event_parse(MC_STR("before_save"), &event));
     MC_EXPECT(!mc_hook_event_parse(MC_STR("Install"), &event));
 }
+
+static mc_code put_hooks(mc_err *err)
+{
+    mc_arena *arena = mc_arena_new(0);
+    const mc_json *declared = NULL;
+    mc_hooks *hooks = NULL;
+    mc_code rc = arena ? mc_hooks_new(&hooks, err) : mc_fail(err, MC_NO_MEMORY, "test");
+
+    if (rc == MC_OK)
+        rc = mc_json_parse(arena, MC_STR("{\"before_create\":[" WASM("a", "") "]}"), NULL,
+                           &declared, err);
+    for (int i = 0; i < 2 && rc == MC_OK; i++)
+        rc = mc_hooks_put(hooks, MC_STR("pens"), declared, err);
+    mc_hooks_free(hooks);
+    mc_arena_free(arena);
+    return rc;
+}
+
+MC_TEST("without memory hooks are refused, and nothing is left behind")
+{
+    MC_TEST_OOM(put_hooks);
+}

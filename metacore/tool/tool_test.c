@@ -208,3 +208,37 @@ MC_TEST("an answer is an envelope, data, or text")
     mc_arena_free(arena);
     arena = NULL;
 }
+
+static mc_code run_tool(mc_err *err)
+{
+    static const char defined[] =
+        "[{\"id\":\"t\",\"method\":\"get\",\"input_schema\":[{\"name\":\"a\",\"normalize\":"
+        "\"uppercase\",\"validation\":\"^A\"},{\"name\":\"b\",\"type\":\"number\"}]}]";
+    mc_arena *own = mc_arena_new(0);
+    const mc_json *list = NULL, *given = NULL;
+    mc_str problems = MC_STR("");
+    mc_tool_result result;
+    mc_tool tool;
+    mc_buf out;
+    mc_code rc = own ? MC_OK : mc_fail(err, MC_NO_MEMORY, "test");
+
+    if (rc == MC_OK)
+        rc = mc_json_parse(own, mc_z(defined), NULL, &list, err);
+    if (rc == MC_OK)
+        rc = mc_json_parse(own, MC_STR("{\"a\":\"ab\",\"b\":\"7.0\"}"), NULL, &given, err);
+    if (rc == MC_OK)
+        rc = mc_tool_find(list, MC_STR("t"), own, &tool, err);
+    if (rc == MC_OK) {
+        mc_buf_init_arena(&out, own, 0);
+        rc = mc_tool_read_input(&tool, own, given, &out, &problems, err);
+    }
+    if (rc == MC_OK)
+        rc = mc_tool_read_result(own, MC_STR("not \xff JSON"), &result, err);
+    mc_arena_free(own);
+    return rc;
+}
+
+MC_TEST("without memory a tool is refused, and nothing is left behind")
+{
+    MC_TEST_OOM(run_tool);
+}
