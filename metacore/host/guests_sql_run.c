@@ -30,6 +30,14 @@ static void write_text(mc_sql_kind kind, mc_str text, mc_buf *out)
         mc_json_write_str(out, text);
 }
 
+/* What whole numbers become that are too large for such: JSON has no infinity. */
+static void write_float(mc_str text, mc_buf *out)
+{
+    char last = text.len ? text.ptr[text.len - 1] : 'f';
+
+    mc_buf_str(out, last >= '0' && last <= '9' ? text : MC_STR("null"));
+}
+
 static void write_cell(mc_db_rows *rows, size_t at, mc_sql_kind kind, mc_buf *out)
 {
     mc_db_kind held = mc_db_col_kind(rows, at);
@@ -41,7 +49,7 @@ static void write_cell(mc_db_rows *rows, size_t at, mc_sql_kind kind, mc_buf *ou
     else if (held == MC_DB_INT)
         mc_buf_i64(out, mc_db_col_int(rows, at));
     else if (held == MC_DB_DECIMAL)
-        mc_buf_str(out, mc_db_col_text(rows, at)); /* any other number of the store's */
+        write_float(mc_db_col_text(rows, at), out);
     else
         write_text(kind, mc_db_col_text(rows, at), out);
 }

@@ -160,6 +160,13 @@ static const struct {
      "SELECT sum(price * 3) AS total, avg(price) FROM relay_items",
      "[]",
      {"\"rows\":[{\"avg\":9.5,\"total\":28.5}]"}},
+    {"whole numbers beyond all measure",
+     "db_query",
+     "WITH RECURSIVE r(n, m) AS (SELECT 1, 9223372036854775807 UNION ALL SELECT n + 1, m * m FROM "
+     "r "
+     "WHERE n < 8) SELECT m FROM r ORDER BY n DESC LIMIT 1",
+     "",
+     {"\"rows\":[{\"m\":null}]"}},
     {"of one name the last", "db_query", "SELECT 1 AS a, 2 AS a", "", {"\"rows\":[{\"a\":2}]"}},
     {"people of one's own, by a capability",
      "db_query",
