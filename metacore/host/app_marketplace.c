@@ -8,16 +8,16 @@ static mc_code check(void *user, mc_ctx *ctx, bool to_install, mc_err *err)
 }
 
 /* As an upload would be; the secret of a new installation is shown here, or never. */
-static mc_code install(void *user, mc_ctx *ctx, mc_str addon_key, mc_str packed, mc_str signature,
-                       mc_buf *out, mc_err *err)
+static mc_code install(void *user, mc_ctx *ctx, const mc_marketplace_request *request,
+                       mc_str packed, mc_str signature, mc_buf *out, mc_err *err)
 {
     mc_app *app = user;
-    mc_host_install_options options = {.org_id = ctx->who.org_id};
+    mc_host_install_options options = {.org_id = ctx->who.org_id,
+                                       .ignore_requires = request->ignore_requires};
     mc_installation installation = {0};
     mc_bundle *bundle = NULL;
     mc_code rc = mc_bundle_read(packed, &bundle, err);
 
-    (void)addon_key; /* it has been compared */
     if (rc == MC_OK)
         rc = mc_host_install(
             app->host, ctx,
@@ -29,6 +29,11 @@ static mc_code install(void *user, mc_ctx *ctx, mc_str addon_key, mc_str packed,
     if (installation.secret.len) {
         mc_buf_lit(out, "\"install_secret\":");
         mc_json_write_str(out, installation.secret);
+        mc_buf_char(out, ',');
+    }
+    if (installation.warning.len) {
+        mc_buf_lit(out, "\"warning\":");
+        mc_json_write_str(out, installation.warning);
         mc_buf_char(out, ',');
     }
     mc_buf_lit(out, "\"installation\":");

@@ -43,7 +43,11 @@ mc_code mc__pass_end(const mc__pass *self, mc_ctx *ctx, mc_code rc, mc_err *err)
 mc_code mc__changes_total(mc_ctx *ctx, int64_t *out, mc_err *err)
 {
     mc_db_rows rows;
-    mc_code rc = mc_db_query(ctx->conn, MC_STR("SELECT total_changes()"), NULL, 0, &rows, err);
+    mc_str sql = mc_db_conn_dialect(ctx->conn) == MC_DB_POSTGRES
+                     ? MC_STR("SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint "
+                              "FROM pg_stat_xact_user_tables")
+                     : MC_STR("SELECT total_changes()");
+    mc_code rc = mc_db_query(ctx->conn, sql, NULL, 0, &rows, err);
 
     if (rc != MC_OK)
         return rc;
@@ -56,8 +60,11 @@ static mc_str table_of(mc_str statement, mc_str schema, mc_arena *arena)
 {
     static const char *const verbs[] = {"INSERT INTO ", "UPDATE ", "DELETE FROM "};
 
-    for (size_t i = 0; i < MC_LEN(verbs); i++) {
-        mc_str mark = mc_str_printf(arena, "%s\"%.*s.", verbs[i], MC_FMT(schema));
+    /* "schema.table" or "schema"."table", as the store has it. */
+    static const char *const dots[] = {".", "\".\""};
+
+    for (size_t i = 0; i < MC_LEN(verbs) * MC_LEN(dots); i++) {
+        mc_str mark = mc_str_printf(arena, "%s\"%.*s%s", verbs[i / 2], MC_FMT(schema), dots[i % 2]);
         size_t at = mc_str_find(statement, mark);
 
         if (mark.len && at < statement.len)

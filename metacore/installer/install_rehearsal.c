@@ -3,6 +3,7 @@
 #include "metacore/installer/installer_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define OTHERS_MAX 100 /* organizations whose schemas are told one by one */
 
@@ -30,6 +31,13 @@ typedef struct snapshot {
     count_of *counts; /* by table, as of[TABLES] */
 } snapshot;
 
+/* One schema that a run changes: the organization's, then those of others. */
+typedef struct place {
+    mc_uuid org_id;
+    mc_str schema;
+    snapshot before, after;
+} place;
+
 static bool add(mc_arena *arena, lines *list, mc_str name, mc_str what)
 {
     if (list->count == list->room) {
@@ -53,10 +61,10 @@ static int by_name(const void *a, const void *b)
     return mc_str_cmp(left->name, right->name);
 }
 
-/* Each query gives a name and a definition, and $1 is "<schema>." */
-static mc_code load_lines(mc_ctx *ctx, mc_str sql, mc_str prefix, lines *out, mc_err *err)
+/* Each query gives a name and a definition; $1 is the schema. */
+static mc_code load_lines(mc_ctx *ctx, mc_str sql, mc_str schema, lines *out, mc_err *err)
 {
-    mc_db_value arg = mc_db_text(prefix);
+    mc_db_value arg = mc_db_text(schema);
     bool is_full = false;
     mc_db_rows rows;
     mc_code rc = mc_db_query(ctx->conn, sql, &arg, 1, &rows, err);
@@ -73,57 +81,107 @@ static mc_code load_lines(mc_ctx *ctx, mc_str sql, mc_str prefix, lines *out, mc
     return rc;
 }
 
-static mc_code count_rows(mc_ctx *ctx, mc_str prefix, mc_str table, const mc__pass *pass,
-                          int64_t *out, mc_err *err)
+static bool has_line(const lines *list, mc_str table, const char *column)
 {
-    mc_str physical = mc_str_printf(ctx->arena, "%.*s%.*s", MC_FMT(prefix), MC_FMT(table));
-    mc_db_rows rows;
-    mc_buf sql;
-    mc_code rc;
+    for (size_t i = 0; i < list->count; i++) {
+        mc_str name = list->items[i].name;
 
-    mc_buf_init_arena(&sql, ctx->arena, 0);
-    mc_buf_lit(&sql, "SELECT COUNT(*) FROM ");
-    mc_buf_sql_ident(&sql, physical);
-    rc = mc_buf_check(&sql, "rehearsal", err);
+        if (name.len == table.len + 1 + strlen(column) && mc_str_starts_with(name, table) &&
+            name.ptr[table.len] == '.' && mc_str_ends_with(name, mc_z(column)))
+            return true;
+    }
+    return false;
+}
+
+/* Where rows are organizations', those of one. */
+static mc_code count_rows(mc_ctx *ctx, const place *p, mc_str table, bool is_owned,
+                          const mc__pass *pass, int64_t *out, mc_err *err)
+{
+    mc_str physical = mc_physical_name(ctx->arena, mc_db_conn_dialect(ctx->conn), p->schema, table);
+    mc_str sql = mc_str_printf(ctx->arena, "SELECT COUNT(*) FROM %.*s%s", MC_FMT(physical),
+                               is_owned ? " WHERE organization_id = $1" : "");
+    mc_db_value org = mc_db_uuid(p->org_id);
+    mc_db_rows rows;
+    mc_code rc = physical.ptr && sql.ptr ? mc__pass_arm(pass, ctx, err)
+                                         : mc_fail(err, MC_NO_MEMORY, "rehearsal");
+
     if (rc == MC_OK)
-        rc = mc__pass_arm(pass, ctx, err);
-    if (rc == MC_OK)
-        rc = mc_db_query(ctx->conn, mc_buf_get(&sql), NULL, 0, &rows, err);
+        rc = mc_db_query(ctx->conn, sql, &org, is_owned, &rows, err);
     if (rc != MC_OK)
         return rc;
     *out = mc_db_rows_next(&rows) ? mc_db_col_int(&rows, 0) : 0;
     return mc_db_rows_finish(&rows, err);
 }
 
-static mc_code take_snapshot(mc_ctx *ctx, mc_str schema, const mc__pass *pass, snapshot *out,
-                             mc_err *err)
+static const mc_str *queries_of(mc_db_dialect dialect)
 {
-    static const mc_str queries[KINDS] = {
-        [TABLES] = MC_STR_INIT("SELECT substr(name, length($1) + 1), '' FROM sqlite_master WHERE "
-                               "type = 'table' AND substr(name, 1, length($1)) = $1"),
+    static const mc_str sqlite[KINDS] = {
+        [TABLES] = MC_STR_INIT("SELECT substr(name, length($1) + 2), '' FROM sqlite_master WHERE "
+                               "type = 'table' AND substr(name, 1, length($1) + 1) = $1 || '.'"),
         [COLUMNS] =
-            MC_STR_INIT("SELECT substr(m.name, length($1) + 1) || '.' || x.name, x.type || "
+            MC_STR_INIT("SELECT substr(m.name, length($1) + 2) || '.' || x.name, x.type || "
                         "x.\"notnull\" || coalesce(x.dflt_value, '') FROM sqlite_master m JOIN "
                         "pragma_table_xinfo(m.name) x WHERE m.type = 'table' AND substr(m.name, 1, "
-                        "length($1)) = $1"),
+                        "length($1) + 1) = $1 || '.'"),
         [INDEXES] = MC_STR_INIT("SELECT name, coalesce(sql, '') FROM sqlite_master WHERE type = "
-                                "'index' AND substr(tbl_name, 1, length($1)) = $1 AND name NOT "
-                                "LIKE 'sqlite_autoindex%'"),
+                                "'index' AND substr(tbl_name, 1, length($1) + 1) = $1 || '.' AND "
+                                "name NOT LIKE 'sqlite_autoindex%'"),
     };
-    mc_str prefix = mc_str_printf(ctx->arena, "%.*s.", MC_FMT(schema));
-    mc_code rc = schema.ptr && prefix.ptr ? MC_OK : mc_fail(err, MC_NO_MEMORY, "rehearsal");
+    static const mc_str postgres[KINDS] = {
+        [TABLES] = MC_STR_INIT("SELECT c.relname::text, '' FROM pg_class c JOIN pg_namespace n ON "
+                               "n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'"),
+        [COLUMNS] =
+            MC_STR_INIT("SELECT c.relname || '.' || a.attname, format_type(a.atttypid, "
+                        "a.atttypmod) || a.attnotnull || coalesce(pg_get_expr(d.adbin, "
+                        "d.adrelid), '') FROM pg_attribute a JOIN pg_class c ON c.oid = "
+                        "a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN "
+                        "pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE "
+                        "n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT "
+                        "a.attisdropped"),
+        [INDEXES] = MC_STR_INIT("SELECT c.relname::text, pg_get_indexdef(i.indexrelid) FROM "
+                                "pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN "
+                                "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND "
+                                "NOT i.indisprimary"),
+    };
+
+    return dialect == MC_DB_POSTGRES ? postgres : sqlite;
+}
+
+/* Row security hides everybody's rows from a session that is nobody's. */
+static mc_code look_as(mc_ctx *ctx, mc_uuid org_id, mc_err *err)
+{
+    char text[MC_UUID_TEXT_LEN];
+    mc_db_value org;
+
+    if (mc_db_conn_dialect(ctx->conn) != MC_DB_POSTGRES)
+        return MC_OK;
+    mc_uuid_format(org_id, text);
+    org = mc_db_text(mc_str_of(text, sizeof(text)));
+    return mc_db_exec(ctx->conn, MC_STR("SELECT set_config('app.current_org', $1, true)"), &org, 1,
+                      NULL, err);
+}
+
+static mc_code take_snapshot(mc_ctx *ctx, const place *p, bool sees_everybody, const mc__pass *pass,
+                             snapshot *out, mc_err *err)
+{
+    const mc_str *queries = queries_of(mc_db_conn_dialect(ctx->conn));
+    mc_code rc =
+        p->schema.ptr ? look_as(ctx, p->org_id, err) : mc_fail(err, MC_NO_MEMORY, "rehearsal");
 
     *out = (snapshot){0};
     for (int i = 0; i < KINDS && rc == MC_OK; i++)
-        rc = load_lines(ctx, queries[i], prefix, &out->of[i], err);
+        rc = load_lines(ctx, queries[i], p->schema, &out->of[i], err);
     if (rc != MC_OK)
         return rc;
     out->counts = mc_arena_array(ctx->arena, count_of, out->of[TABLES].count + 1);
     if (!out->counts)
         return mc_fail(err, MC_NO_MEMORY, "rehearsal");
     for (size_t i = 0; i < out->of[TABLES].count && rc == MC_OK; i++) {
-        out->counts[i].table = out->of[TABLES].items[i].name;
-        rc = count_rows(ctx, prefix, out->counts[i].table, pass, &out->counts[i].rows, err);
+        mc_str table = out->of[TABLES].items[i].name;
+        bool is_owned = !sees_everybody && has_line(&out->of[COLUMNS], table, "organization_id");
+
+        out->counts[i].table = table;
+        rc = count_rows(ctx, p, table, is_owned, pass, &out->counts[i].rows, err);
     }
     return rc;
 }
@@ -272,13 +330,6 @@ static mc_code read_declared(mc_arena *arena, const mc_manifest *m, declared *ou
 }
 
 /* ---- the whole ---- */
-
-/* One schema that it changes: the organization's, then those of others. */
-typedef struct place {
-    mc_uuid org_id;
-    mc_str schema;
-    snapshot before, after;
-} place;
 
 typedef struct rehearsal {
     const mc_install_run *run;
@@ -432,11 +483,15 @@ static mc_code rehearse(mc_installer *self, mc_ctx *ctx, rehearsal *r, mc_str *o
     if (rc == MC_OK)
         rc = find_places(ctx, r, err);
     for (size_t i = 0; i < r->place_count && rc == MC_OK; i++)
-        rc = take_snapshot(ctx, r->places[i].schema, &r->pass, &r->places[i].before, err);
+        rc = take_snapshot(ctx, &r->places[i], r->run->sees_everybody, &r->pass,
+                           &r->places[i].before, err);
+    if (rc == MC_OK)
+        rc = look_as(ctx, r->run->org_id, err);
     if (rc == MC_OK)
         rc = mc__installer_run(self, ctx, r->run, &r->pass, &r->out, err);
     for (size_t i = 0; i < r->place_count && rc == MC_OK; i++)
-        rc = take_snapshot(ctx, r->places[i].schema, &r->pass, &r->places[i].after, err);
+        rc = take_snapshot(ctx, &r->places[i], r->run->sees_everybody, &r->pass,
+                           &r->places[i].after, err);
     return rc == MC_OK ? write_report(ctx, r, out_report, err) : rc;
 }
 
@@ -448,8 +503,6 @@ mc_code mc_installer_rehearse(mc_installer *self, mc_ctx *ctx, const mc_install_
 
     if (!r)
         return mc_fail(err, MC_NO_MEMORY, "rehearsal");
-    if (mc_db_conn_dialect(ctx->conn) != MC_DB_SQLITE)
-        return mc_fail(err, MC_NOT_PROVIDED, "rehearsals are not provided on PostgreSQL");
     r->run = run;
     mc__pass_begin(&r->pass, self->config.rehearse_max_ms);
     r->pass.changes = &r->changes;

@@ -81,7 +81,8 @@ typedef struct release {
     const char *sql[3]; /* migrations 0001 to 0003 */
 } release;
 
-static mc_code install(shop *s, mc_uuid org, const release *r, mc_err *err)
+/* report: NULL: in earnest. */
+static mc_code run(shop *s, mc_uuid org, const release *r, mc_str *report, mc_err *err)
 {
     static const char *const names[] = {"migrations/0001_a.sql", "migrations/0002_b.sql",
                                         "migrations/0003_c.sql"};
@@ -110,10 +111,15 @@ static mc_code install(shop *s, mc_uuid org, const release *r, mc_err *err)
     }
     rc = mc_installer_plan(s->installer, &(mc_install_source){.bundle = &bundle}, &plan, err);
     if (rc == MC_OK)
-        rc = mc_installer_install(s->installer, &ctx,
-                                  &(mc_install_run){.plan = plan, .org_id = org}, &row, NULL, err);
+        rc = mc_installer_install(
+            s->installer, &ctx, &(mc_install_run){.plan = plan, .org_id = org}, &row, report, err);
     mc_install_plan_free(plan);
     return rc;
+}
+
+static mc_code install(shop *s, mc_uuid org, const release *r, mc_err *err)
+{
+    return run(s, org, r, NULL, err);
 }
 
 /* ---- looking ---- */
@@ -271,6 +277,42 @@ static void fail_without_a_trace(mc_db_dialect dialect)
         MC_EXPECT_OK(install(&s, A, &r, &err), &err);
         shop_close(&s);
     }
+}
+
+static void rehearse(mc_db_dialect dialect)
+{
+    release first = {.version = "1.0.0",
+                     .sql = {"CREATE TABLE notes (id uuid PRIMARY KEY, organization_id uuid NOT "
+                             "NULL, title text);" INSERT(A, "one") INSERT(B, "two")}};
+    release second = first;
+    mc_str report = MC_STR("");
+    shop s;
+    mc_err err;
+
+    MC_REQUIRE(shop_open(&s, dialect));
+    MC_EXPECT_OK(run(&s, A, &first, &report, &err), &err);
+    MC_EXPECT_HAS(report, "\"from\":null,");
+    MC_EXPECT_HAS(report, "\"tables\":{\"added\":[\"notes\"]");
+    MC_EXPECT_Z(LEFTOVERS, "");
+    MC_EXPECT_OK(install(&s, A, &first, &err), &err);
+    second.version = "1.1.0";
+    second.column = ",{\"name\":\"pages\",\"type\":\"int\"}";
+    second.sql[1] = "ALTER TABLE notes ADD COLUMN extra text; UPDATE notes SET title = title || "
+                    "'!'; CREATE INDEX i ON notes (title);";
+    MC_EXPECT_OK(run(&s, A, &second, &report, &err), &err);
+    MC_EXPECT_HAS(report, "\"columns\":{\"added\":[\"notes.extra\",\"notes.pages\"],\"removed\":[],"
+                          "\"changed\":[]}");
+    MC_EXPECT_HAS(report, "\"data\":[{\"table\":\"notes\",\"rows_before\":1,\"rows_after\":1,"
+                          "\"rows_changed\":2}]");
+    MC_EXPECT_Z(COLUMNS, "code,id,title");
+    MC_EXPECT_Z(TITLES(A), "one");
+    MC_EXPECT_Z(TITLES(B), "two");
+    shop_close(&s);
+}
+
+MC_TEST("a rehearsal tells what would change, of one's own rows, and nothing stays of it")
+{
+    on_both(rehearse);
 }
 
 MC_TEST("a migration that fails leaves nothing behind")

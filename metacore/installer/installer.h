@@ -170,7 +170,8 @@ MC_API MC_MUST_USE mc_code mc_installer_run(mc_installer *self, mc_ctx *ctx,
 
 /**
  * Runs all of it, looks at what has changed, and takes it back: in ctx->conn's transaction, of
- * which nothing is left. SQLite's only (NOT_PROVIDED).
+ * which nothing is left. Rows are counted that are the organization's, where they are somebody's,
+ * and all of them for who sees_everybody, which is SQLite's only.
  *
  * out_report  JSON in ctx's arena: {addon_key, from, to, schema: {tables, columns, indexes}, data:
  *             [{table, rows_before, rows_after, rows_changed}], capabilities, models, routes}, each

@@ -5,7 +5,7 @@
 /**
  * marketplace: addons that an organization asks a hub for.
  *
- *   POST /marketplace/install   {addonKey, version, bundleURL, name, category}
+ *   POST /marketplace/install   {addonKey, version, bundleURL, name, category, ignoreRequires}
  *   GET  /marketplace/installs  the organization's requests, newest first
  *
  * A request without an address is noted and no more. With one, the bundle is fetched, by the one
@@ -30,27 +30,6 @@ MC_BEGIN_DECLS
 
 typedef struct mc_marketplace mc_marketplace;
 
-/** Zero is "the default" in every field that is not required. */
-typedef struct mc_marketplace_config {
-    uint32_t struct_size;
-    mc_db *db;              /* required; borrowed, as all below */
-    mc_http_client *client; /* required */
-    mc_strs hubs;           /* origins that bundles may come from: "https://hub.example.com" */
-    /** Required. MC_OK when ctx's principal may install addons, or only look. */
-    mc_code (*check)(void *user, mc_ctx *ctx, bool to_install, mc_err *err);
-    /** Required. Installs packed for ctx's organization; what was installed as JSON members onto
-     *  out: "installation":{…} and more. */
-    mc_code (*install)(void *user, mc_ctx *ctx, mc_str addon_key, mc_str packed, mc_str signature,
-                       mc_buf *out, mc_err *err);
-    void *user;
-} mc_marketplace_config;
-#define MC_MARKETPLACE_CONFIG .struct_size = sizeof(mc_marketplace_config)
-
-/** Errors: INVALID: a hub that is no origin. */
-MC_API MC_MUST_USE mc_code mc_marketplace_new(const mc_marketplace_config *config,
-                                              mc_marketplace **out, mc_err *err);
-MC_API void mc_marketplace_free(mc_marketplace *self);
-
 typedef struct mc_marketplace_request {
     mc_uuid id;
     mc_uuid organization_id;
@@ -60,7 +39,29 @@ typedef struct mc_marketplace_request {
     mc_uuid requested_by_id;
     mc_time requested_at;
     mc_time completed_at; /* 0: it is not */
+    bool ignore_requires; /* as whoever asks insists; not kept */
 } mc_marketplace_request;
+
+/** Zero is "the default" in every field that is not required. */
+typedef struct mc_marketplace_config {
+    uint32_t struct_size;
+    mc_db *db;              /* required; borrowed, as all below */
+    mc_http_client *client; /* required */
+    mc_strs hubs;           /* origins that bundles may come from: "https://hub.example.com" */
+    /** Required. MC_OK when ctx's principal may install addons, or only look. */
+    mc_code (*check)(void *user, mc_ctx *ctx, bool to_install, mc_err *err);
+    /** Required. Installs packed for ctx's organization, as request says; what was installed as
+     *  JSON members onto out: "installation":{…} and more. */
+    mc_code (*install)(void *user, mc_ctx *ctx, const mc_marketplace_request *request,
+                       mc_str packed, mc_str signature, mc_buf *out, mc_err *err);
+    void *user;
+} mc_marketplace_config;
+#define MC_MARKETPLACE_CONFIG .struct_size = sizeof(mc_marketplace_config)
+
+/** Errors: INVALID: a hub that is no origin. */
+MC_API MC_MUST_USE mc_code mc_marketplace_new(const mc_marketplace_config *config,
+                                              mc_marketplace **out, mc_err *err);
+MC_API void mc_marketplace_free(mc_marketplace *self);
 
 /**
  * Notes request and, when it has an address, fetches and installs. Blocks.

@@ -23,6 +23,14 @@ static mc_code read_request(mc_http_req *req, mc_marketplace_request *out, mc_er
         if (value && value->kind != MC_JSON_NULL && !mc_json_get_str(value, fields[i].to))
             rc = mc_fail(err, MC_INVALID, "invalid body: %s is no text", fields[i].key);
     }
+    if (rc == MC_OK) {
+        const mc_json *insists = mc_json_find_nocase(body, MC_STR("ignoreRequires"));
+
+        out->ignore_requires = false;
+        if (insists && insists->kind != MC_JSON_NULL &&
+            !mc_json_get_bool(insists, &out->ignore_requires))
+            rc = mc_fail(err, MC_INVALID, "invalid body: ignoreRequires is neither true nor false");
+    }
     return rc;
 }
 

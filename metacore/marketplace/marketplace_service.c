@@ -199,9 +199,9 @@ static mc_code bring(mc_marketplace *self, mc_ctx *ctx, mc_arena *arena, mc_mark
         rc = fetch_signature(self, arena, r->bundle_url, &signature, err);
     if (rc == MC_OK)
         rc = set_status(self, ctx, r, "installing", err);
-    return rc == MC_OK ? self->config.install(self->config.user, ctx, r->addon_key, packed,
-                                              signature, out, err)
-                       : rc;
+    return rc == MC_OK
+               ? self->config.install(self->config.user, ctx, r, packed, signature, out, err)
+               : rc;
 }
 
 /* What went wrong belongs to the row, too; the answer is a refusal, whoever is to blame. */

@@ -133,13 +133,13 @@ static mc_code check(void *user, mc_ctx *ctx, bool to_install, mc_err *err)
     return f->is_allowed ? MC_OK : mc_fail(err, MC_FORBIDDEN, "not yours");
 }
 
-static mc_code install(void *user, mc_ctx *ctx, mc_str addon_key, mc_str packed, mc_str signature,
-                       mc_buf *out, mc_err *err)
+static mc_code install(void *user, mc_ctx *ctx, const mc_marketplace_request *request,
+                       mc_str packed, mc_str signature, mc_buf *out, mc_err *err)
 {
     fixture *f = user;
 
     f->during_install = status_now(f);
-    f->installed = mc_str_copy(ctx->arena, addon_key);
+    f->installed = mc_str_copy(ctx->arena, request->addon_key);
     f->signature = mc_str_copy(ctx->arena, signature);
     MC_EXPECT_EQ(packed.len, f->bundle.len);
     mc_buf_lit(out, "\"installation\":{}");

@@ -234,6 +234,14 @@ static const struct {
     {"CREATE EXTENSION plpython3u", "line 1"},
     {"DO $$ BEGIN DELETE FROM users; END $$", "do_stmt"},
     {"LOAD 'x.so'", "load_stmt"},
+    {"SET CONSTRAINTS ALL DEFERRED", "constraints_set_stmt"},
+    {"CREATE TABLE late (id uuid PRIMARY KEY, up uuid REFERENCES late (id) DEFERRABLE INITIALLY "
+     "DEFERRED); INSERT INTO late (id, up) VALUES (gen_random_uuid(), gen_random_uuid())",
+     "FOREIGN KEY constraint failed"},
+    {"INSERT INTO t (a) WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x FROM r) SELECT x FROM "
+     "r",
+     "line 1"},
+    {"UPDATE t SET a = repeat('x', 1000000000)", "line 1"},
     {"LISTEN x", "line 1"},
     {"VACUUM", "line 1"},
     {"LOCK TABLE users", "line 1"},

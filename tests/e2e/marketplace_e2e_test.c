@@ -23,7 +23,7 @@ typedef struct hub {
     int fd;
     unsigned port;
     pthread_t thread;
-    mc_str bundle, signature, other;
+    mc_str bundle, signature, other, needy, needy_signature;
 } hub;
 
 static void answer(int fd, int status, mc_str body)
@@ -53,6 +53,10 @@ static void *serve(void *user)
             answer(fd, 200, self->bundle);
         else if (strstr(head, "GET /other.tar.gz "))
             answer(fd, 200, self->other);
+        else if (strstr(head, "GET /needy.tar.gz.sig"))
+            answer(fd, 200, self->needy_signature);
+        else if (strstr(head, "GET /needy.tar.gz"))
+            answer(fd, 200, self->needy);
         else if (strstr(head, "GET /junk "))
             answer(fd, 200, MC_STR("no archive"));
         else
@@ -116,6 +120,10 @@ MC_TEST("bundles come from trusted hubs only, signed, and each request is noted 
     h.signature = kit_sign(arena, &secret, "good", "1.0.0", h.bundle, false);
     h.other = kit_pack(
         arena, kit_manifest(arena, "other", "1.0.0", KIT_MODEL("others", KIT_NAME), ""), NULL);
+    h.needy = kit_pack(
+        arena, kit_manifest(arena, "needy", "1.0.0", "", ",\"requires\":[{\"key\":\"nobody\"}]"),
+        NULL);
+    h.needy_signature = kit_sign(arena, &secret, "needy", "1.0.0", h.needy, true);
     MC_REQUIRE(hub_open(&h));
     (void)snprintf(hubs, sizeof(hubs), "http://127.0.0.1:%u", h.port);
     MC_REQUIRE(mc_process_start(
@@ -154,6 +162,16 @@ MC_TEST("bundles come from trusted hubs only, signed, and each request is noted 
     MC_EXPECT_HAS(owner.body, "\"status\":\"installed\"");
     MC_EXPECT_HAS(owner.body, "\"installation\":{");
     MC_EXPECT_EQ(mc_client_call(&owner, "GET", "/api/dynamic/goods", NULL), 200);
+    MC_CASE("one that requires another, and whoever insists");
+    MC_EXPECT_EQ(ask("needy", at(&h, "/needy.tar.gz")), 422);
+    MC_EXPECT_HAS(owner.body, "addon needy requires addon nobody");
+    (void)snprintf(out, sizeof(out),
+                   "{\"addonKey\":\"needy\",\"bundleURL\":\"%s\",\"ignoreRequires\":true}",
+                   at(&h, "/needy.tar.gz"));
+    MC_EXPECT_EQ(mc_client_call(&owner, "POST", INSTALL, out), 201);
+    MC_EXPECT_HAS(owner.body, "\"warning\":\"addon needy requires addon nobody");
+    MC_EXPECT_EQ(
+        mc_client_call(&owner, "POST", INSTALL, "{\"addonKey\":\"x\",\"ignoreRequires\":1}"), 400);
     MC_CASE("all of it is there, newest first, for its organization alone");
     MC_EXPECT_EQ(mc_client_call(&owner, "GET", "/api/marketplace/installs", NULL), 200);
     MC_EXPECT(mc_str_find(owner.body, MC_STR("\"installed\"")) <
