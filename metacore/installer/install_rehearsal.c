@@ -93,13 +93,14 @@ static bool has_line(const lines *list, mc_str table, const char *column)
     return false;
 }
 
-/* Where rows are organizations', those of one. */
+/* Where rows are organizations', those of one, and of nobody. */
 static mc_code count_rows(mc_ctx *ctx, const place *p, mc_str table, bool is_owned,
                           const mc__pass *pass, int64_t *out, mc_err *err)
 {
     mc_str physical = mc_physical_name(ctx->arena, mc_db_conn_dialect(ctx->conn), p->schema, table);
-    mc_str sql = mc_str_printf(ctx->arena, "SELECT COUNT(*) FROM %.*s%s", MC_FMT(physical),
-                               is_owned ? " WHERE organization_id = $1" : "");
+    mc_str sql =
+        mc_str_printf(ctx->arena, "SELECT COUNT(*) FROM %.*s%s", MC_FMT(physical),
+                      is_owned ? " WHERE organization_id = $1 OR organization_id IS NULL" : "");
     mc_db_value org = mc_db_uuid(p->org_id);
     mc_db_rows rows;
     mc_code rc = physical.ptr && sql.ptr ? mc__pass_arm(pass, ctx, err)

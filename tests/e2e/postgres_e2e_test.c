@@ -103,9 +103,13 @@ MC_TEST("the database itself keeps organizations apart, whoever asks it")
     MC_EXPECT_HAS(two.body, "theirs");
     MC_EXPECT_EQ(mc_str_find(two.body, MC_STR("\"ours\"")), two.body.len);
 
-    MC_CASE("a rehearsal is refused with a word");
+    MC_CASE("a rehearsal tells what would change, and changes nothing");
     MC_EXPECT_EQ(
-        mc_client_call(&one, "POST", "/api/metacore/installations/tickets?dry_run=1", NULL), 501);
+        mc_client_call(&one, "POST", "/api/metacore/installations/tickets?dry_run=1", NULL), 200);
+    MC_EXPECT_HAS(one.body, "\"schema\":{\"tables\":{\"added\":[],\"removed\":[],\"changed\":[]}");
+    MC_EXPECT_HAS(one.body, "\"meta\":{\"dry_run\":true");
+    MC_EXPECT_EQ(mc_client_call(&one, "GET", TICKETS, NULL), 200);
+    MC_EXPECT_HAS(one.body, "ours");
     mc_client_deinit(&one);
     mc_client_deinit(&two);
     MC_EXPECT_EQ(mc_process_stop(&process, SIGTERM), 0);
