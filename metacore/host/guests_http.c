@@ -27,6 +27,7 @@ static mc_code fetch(mc__invocation *call, mc_arena *arena, mc_http_call *reques
 
     request->timeout_ms = time_left_ms(call, deadline_us);
     request->max_body_bytes = BODY_BYTES_MAX;
+    request->trace = &call->ctx->trace;
     return rc == MC_OK ? mc_http_client_call(call->guests->client, arena, request, out, err) : rc;
 }
 

@@ -27,6 +27,7 @@
  *   webhook-signature        "v1,<base64>" over "<delivery>.<timestamp>.<body>" as Standard
  *                            Webhooks has it; its key is "whsec_" + base64(secret as text), which
  *                            is the same bytes
+ * The trace of the request that made the change goes on with every attempt, as traceparent.
  * While a rotation lasts webhook-signature holds two, and X-Metacore-Signature-Previous is the old
  * secret's X-Metacore-Signature.
  *

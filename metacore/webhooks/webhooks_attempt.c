@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt: from a row to the receiver and what it said. */
 #include "metacore/base/utf8.h"
+#include "metacore/obs/trace.h"
 #include "metacore/security/url.h"
 #include "metacore/webhooks/webhooks_internal.h"
 
@@ -32,6 +33,21 @@ static mc_code open_secrets(mc_webhooks *self, mc_db_rows *rows, mc_time now, mc
     return rc;
 }
 
+/* The event's trace goes on: its span is what the receiver's has as its parent. */
+static void read_trace(mc__attempt *a, mc_str headers)
+{
+    const mc_json *json = NULL;
+    mc_str parent, state;
+
+    if (headers.len == 0 || mc_json_parse(a->arena, headers, NULL, &json, NULL) != MC_OK ||
+        !mc_json_get_str(mc_json_find(json, MC_STR("traceparent")), &parent) ||
+        !mc_trace_parse(parent, &a->trace))
+        return; /* of a database from elsewhere: told without */
+    memcpy(a->trace.span_id, a->trace.parent_id, sizeof(a->trace.span_id));
+    if (mc_json_get_str(mc_json_find(json, MC_STR("tracestate")), &state))
+        a->trace.state = state;
+}
+
 mc_code mc__attempt_read(mc_webhooks *self, mc_db_rows *rows, mc_time now, mc__attempt **out,
                          mc_err *err)
 {
@@ -57,6 +73,7 @@ mc_code mc__attempt_read(mc_webhooks *self, mc_db_rows *rows, mc_time now, mc__a
     if (!mc_db_col_is_null(rows, 12))
         a->record = mc_db_col_uuid(rows, 12);
     a->retry_after_s = -1;
+    read_trace(a, mc_db_col_text(rows, 13));
     if (!a->event.ptr || !a->payload.ptr || !a->url.ptr) {
         mc_arena_free(arena);
         return mc_fail(err, MC_NO_MEMORY, "webhook delivery");
@@ -117,6 +134,7 @@ static mc_code call(mc_webhooks *self, mc__attempt *a, mc_http_reply *reply, mc_
                                                .headers = headers,
                                                .header_count = count,
                                                .body = a->payload,
+                                               .trace = &a->trace,
                                                .timeout_ms = a->timeout_s * 1000,
                                                .max_body_bytes = MC_WEBHOOKS_RESPONSE_MAX},
                                reply, err);

@@ -26,6 +26,7 @@ typedef struct mc__attempt {
     mc_arena *arena;
     mc_uuid id, webhook_id, org_id, record; /* record: nil: none */
     mc_str event, payload, url, host;
+    mc_trace trace;
     mc_str secret, previous; /* opened; previous empty: none */
     int64_t number;          /* of this attempt, from 1 */
     int64_t retry_max, timeout_s;
@@ -141,7 +142,7 @@ void mc__attempt_free(mc__attempt *a);
 #define MC__ATTEMPT_COLUMNS                                                                        \
     "d.id, d.webhook_id, d.organization_id, d.event, d.payload, d.attempt_count, w.url, "          \
     "w.secret, w.secret_previous, w.secret_previous_until, w.retry_max, w.timeout_sec, "           \
-    "d.record_id"
+    "d.record_id, d.request_headers"
 mc_code mc__attempt_read(mc_webhooks *self, mc_db_rows *rows, mc_time now, mc__attempt **out,
                          mc_err *err);
 

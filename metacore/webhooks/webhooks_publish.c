@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events on their way in: a row for each webhook that wants one, in the event's transaction. */
 #include "metacore/base/utf8.h"
+#include "metacore/obs/trace.h"
 #include "metacore/webhooks/webhooks_internal.h"
 
 bool mc_webhooks_matches(mc_str pattern, mc_str event)
@@ -84,18 +85,43 @@ static mc_db_value uuid_or_null(mc_uuid id)
  * its place says nothing of its type. */
 #define INSERT_DELIVERY(as_time)                                                                   \
     "INSERT INTO webhook_deliveries (id, organization_id, created_by_id, created_at, updated_at, " \
-    "webhook_id, event, payload, next_attempt_at, record_id, lease_id, replay_of, ordinal) "       \
+    "webhook_id, event, payload, next_attempt_at, record_id, lease_id, replay_of, "                \
+    "request_headers, ordinal) "                                                                   \
     "VALUES ($1, $2, $3, $4, $4, $5, $6, $7, CASE WHEN $12 AND EXISTS (SELECT 1 FROM "             \
     "webhook_deliveries WHERE webhook_id = $5 AND record_id = $9 AND next_attempt_at IS NOT "      \
-    "NULL) THEN $13" as_time " ELSE $8" as_time " END, $9, $10, $11, (SELECT "                     \
+    "NULL) THEN $13" as_time " ELSE $8" as_time " END, $9, $10, $11, $14, (SELECT "                \
     "coalesce(max(ordinal), 0) + 1 FROM webhook_deliveries))"
+
+/* What each attempt says of the trace that the event is of: a JSON object, or null. */
+static mc_code trace_headers(const mc_ctx *ctx, mc_db_value *out, mc_err *err)
+{
+    char parent[MC_TRACE_PARENT_LEN];
+    mc_buf text;
+
+    *out = mc_db_null();
+    if (!mc_trace_is_set(&ctx->trace))
+        return MC_OK;
+    mc_trace_format(&ctx->trace, parent);
+    mc_buf_init_arena(&text, ctx->arena, 0);
+    mc_buf_printf(&text, "{\"traceparent\":\"%.*s\"", MC_TRACE_PARENT_LEN, parent);
+    if (ctx->trace.state.len > 0) {
+        mc_buf_lit(&text, ",\"tracestate\":");
+        mc_json_write_str(&text, ctx->trace.state);
+    }
+    mc_buf_char(&text, '}');
+    *out = mc_db_text(mc_buf_get(&text));
+    return mc_buf_check(&text, "webhook delivery", err);
+}
 
 mc_code mc__delivery_insert(mc_webhooks *self, mc_ctx *ctx, const mc__delivery_input *in,
                             mc_uuid *out_id, mc_err *err)
 {
+    mc_db_value headers;
     mc_uuid id;
     mc_code rc = mc_uuid_v7(&id, err);
 
+    if (rc == MC_OK)
+        rc = trace_headers(ctx, &headers, err);
     if (rc == MC_OK) {
         mc_time next = in->is_leased ? ctx->now + MC__LEASE_US : ctx->now;
         mc_db_value args[] = {mc_db_uuid(id),
@@ -110,7 +136,8 @@ mc_code mc__delivery_insert(mc_webhooks *self, mc_ctx *ctx, const mc__delivery_i
                               in->is_leased ? mc_db_uuid(self->lease_id) : mc_db_null(),
                               uuid_or_null(in->replay_of),
                               mc_db_bool(in->is_ordered),
-                              mc_db_time(MC__WAITING)};
+                              mc_db_time(MC__WAITING),
+                              headers};
 
         rc = mc_db_exec(ctx->conn,
                         mc_db_conn_dialect(ctx->conn) == MC_DB_SQLITE

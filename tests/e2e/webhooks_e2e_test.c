@@ -104,8 +104,10 @@ MC_TEST("a change is delivered to whoever subscribed to it, with the row before 
     MC_EXPECT_HAS(mc_client_field(&w.client, "signing_secret"), "whsec_");
     MC_EXPECT_HAS(w.client.body, "\"events\":[\"tickets.tickets.*\"]");
     hook(&w, "/other", "tickets.other.*,tickets", "", other);
-    MC_EXPECT_EQ(mc_client_call(&w.client, "POST", TICKETS,
-                                "{\"subject\":\"a\",\"hours\":12345678901234.56}"),
+    MC_EXPECT_EQ(mc_client_call_type(&w.client, "POST", TICKETS, "application/json",
+                                     MC_STR("{\"subject\":\"a\",\"hours\":12345678901234.56}"),
+                                     "traceparent: 00-0af7651916cd43dd8448eb211c80319c-"
+                                     "b7ad6b7169203331-01\r\ntracestate: vendor=\"x\"\r\n"),
                  201);
     (void)snprintf(row, sizeof(row), "%.*s", MC_FMT(mc_client_field(&w.client, "id")));
     MC_EXPECT_EQ(call(&w.client, "PUT", TICKETS "/%s", row, "{\"subject\":\"b\"}"), 200);
@@ -117,6 +119,8 @@ MC_TEST("a change is delivered to whoever subscribed to it, with the row before 
     MC_EXPECT_Z(mc_received_header(got, "user-agent"), "metacore-webhooks/1.0");
     MC_EXPECT_HAS(mc_z(got->body), "\"hours\":12345678901234.56");
     MC_EXPECT(!strstr(got->body, "\"before\""));
+    MC_EXPECT_HAS(mc_received_header(got, "traceparent"), "00-0af7651916cd43dd8448eb211c80319c-");
+    MC_EXPECT_Z(mc_received_header(got, "tracestate"), "vendor=\"x\"");
     got = mc_receiver_get(&w.receiver, "/ok", 1);
     MC_EXPECT_Z(mc_received_header(got, "x-metacore-event"), "tickets.tickets.updated");
     MC_EXPECT_HAS(mc_z(got->body), "\"subject\":\"a\"");
