@@ -131,7 +131,7 @@ mc_code mc__app_outbox_new(mc_app *app, mc_err *err)
     mc_code rc = mc_outbox_new(
         &(mc_outbox_config){MC_OUTBOX_CONFIG, .db = app->db, .eventlog = app->eventlog,
                             .check = check, .check_user = app->permission, .log = app->config.log,
-                            .clock = app->config.clock, .workers = WORKERS},
+                            .clock = app->config.clock, .workers = WORKERS, .is_alone = true},
         &app->outbox, err);
 
     if (rc == MC_OK)

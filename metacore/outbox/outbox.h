@@ -69,6 +69,8 @@ typedef struct mc_outbox_config {
     int64_t poll_ms;          /* what is due by other processes' doing; 0: 1000 */
     int64_t done_retention_s; /* 0: a day */
     int64_t dead_retention_s; /* 0: 30 days */
+    bool is_alone; /* no other process serves from this database: leases that are there at the
+                      start are of one that is gone; of SQLite always */
 } mc_outbox_config;
 #define MC_OUTBOX_CONFIG .struct_size = sizeof(mc_outbox_config)
 

@@ -73,13 +73,13 @@ static mc_code recover_in(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err
     return mc__jobs_recover(ctx, err);
 }
 
-/* SQLite has one process: what is said to be running was the last one's. */
+/* One process: what is said to be running was the last one's. */
 static mc_code recover(mc_outbox *self, mc_err *err)
 {
     mc_ctx ctx = {.arena = mc_arena_new(0), .now = mc_clock_now(self->config.clock)};
     mc_code rc = ctx.arena ? MC_OK : mc_fail(err, MC_NO_MEMORY, "outbox");
 
-    if (rc == MC_OK && self->dialect == MC_DB_SQLITE)
+    if (rc == MC_OK && (self->config.is_alone || self->dialect == MC_DB_SQLITE))
         rc = mc_db_write(self->config.db, &ctx, recover_in, NULL, err);
     mc_arena_free(ctx.arena);
     return rc;

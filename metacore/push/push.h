@@ -94,6 +94,8 @@ typedef struct mc_push_config {
     unsigned workers;   /* 0: 8; one host gets half of them at most */
     mc_log *log;        /* NULL: silent */
     mc_clock clock;
+    bool is_alone; /* no other process serves from this database: leases that are there at the
+                      start are of one that is gone; of SQLite always */
 } mc_push_config;
 #define MC_PUSH_CONFIG .struct_size = sizeof(mc_push_config)
 

@@ -386,7 +386,7 @@ static mc_code release(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
     mc_db_value now = mc_db_time(mc_clock_now(((mc_push *)user)->config.clock));
 
     (void)conn;
-    /* One process has an SQLite file: all leases are of one that is gone. */
+    /* One process has the database: all leases are of one that is gone. */
     return mc_db_exec(ctx->conn,
                       MC_STR("UPDATE push_messages SET lease_id = NULL, next_attempt_at = $1 WHERE "
                              "lease_id IS NOT NULL"),
@@ -400,7 +400,7 @@ mc_code mc_push_start(mc_push *self, mc_err *err)
 
     if (!self->is_on)
         return MC_OK;
-    if (mc_db_dialect_of(self->config.db) == MC_DB_SQLITE) {
+    if (self->config.is_alone || mc_db_dialect_of(self->config.db) == MC_DB_SQLITE) {
         ctx.arena = mc_arena_new(0);
         rc = ctx.arena ? mc_db_write(self->config.db, &ctx, release, self, err)
                        : mc_fail(err, MC_NO_MEMORY, "push");
