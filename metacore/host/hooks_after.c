@@ -354,6 +354,7 @@ static mc_code run(void *user, mc_ctx *ctx, const mc_outbox_job *job, mc_err *er
         rc = mc_db_reader_open(app->db, &conn, err);
     if (rc != MC_OK)
         return rc;
+    mc_db_conn_set_org(conn, ctx->who.org_id);
     ctx->conn = conn;
     ctx->depth = d.depth;
     rc = deliver(&d, err);

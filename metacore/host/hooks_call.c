@@ -158,6 +158,8 @@ mc_code mc__hook_run(mc_app *app, mc_ctx *ctx, const mc__hook_call *call, mc_err
     if (!own.conn) {
         rc = mc_db_reader_open(app->db, &opened, err);
         own.conn = opened;
+        if (rc == MC_OK)
+            mc_db_conn_set_org(opened, own.who.org_id);
     }
     if (rc == MC_OK)
         rc = call->hook->url.len ? run_url(app, &own, call, err) : run_export(app, &own, call, err);
