@@ -84,6 +84,7 @@ typedef struct mc_webhooks_config {
     int64_t retention_s;     /* of deliveries that are over; 0: 30 days */
     mc_log *log;             /* NULL: silent */
     mc_clock clock;
+    bool is_alone; /* at the start all leases are of one that is gone; SQLite: always */
 } mc_webhooks_config;
 #define MC_WEBHOOKS_CONFIG .struct_size = sizeof(mc_webhooks_config)
 

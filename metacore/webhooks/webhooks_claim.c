@@ -189,13 +189,14 @@ mc_code mc__webhooks_release(mc_webhooks *self, mc_ctx *ctx, mc_err *err)
 {
     mc_db_value now = mc_db_time(mc_clock_now(self->config.clock));
 
-    /* One process has an SQLite file, so all leases are of one that is gone. Elsewhere they end. */
-    if (self->dialect != MC_DB_SQLITE)
+    /* Of the only process all leases are of one that is gone. Elsewhere they end. */
+    if (self->dialect != MC_DB_SQLITE && !self->config.is_alone)
         return MC_OK;
     return mc_db_exec(ctx->conn,
+                      /* The column that is never taken says of what type the parameter is. */
                       MC_STR("UPDATE webhook_deliveries SET lease_id = NULL, next_attempt_at = "
-                             "CASE WHEN event = '" MC__TEST_EVENT "' THEN NULL ELSE $1 END WHERE "
-                             "lease_id IS NOT NULL"),
+                             "CASE WHEN event = '" MC__TEST_EVENT "' THEN NULL WHEN false THEN "
+                             "next_attempt_at ELSE $1 END WHERE lease_id IS NOT NULL"),
                       &now, 1, NULL, err);
 }
 
