@@ -251,6 +251,16 @@ X v128 x_f32x4_convert_i32x4_u(v128 a)
 X_BUILTIN1(f64x2_convert_low_i32x4_s, cvtdq2pd, s32v)
 X_BUILTIN1(f32x4_demote_f64x2_zero, cvtpd2ps, f64v)
 X_BUILTIN1(f64x2_promote_low_f32x4, cvtps2pd, f32v)
+/* The upper half of the range goes less its top bit, as the processor knows no unsigned numbers. */
+X v128 x_i32x4_trunc_sat_f64x2_u_zero(v128 a)
+{
+    f64v top = {0x1p31, 0x1p31}, most = {0xffffffff, 0xffffffff};
+    f64v x = __builtin_ia32_minpd(__builtin_ia32_maxpd((f64v)a, (f64v){0}), most);
+    u64v upper = (u64v)(x >= top);
+    u32v r = (u32v)__builtin_ia32_cvttpd2dq(x - (f64v)(upper & (u64v)top));
+
+    return (v128)(r ^ __builtin_shufflevector((u32v)upper, (u32v){0}, 0, 2, 4, 5) << 31);
+}
 X v128 x_i32x4_trunc_sat_f64x2_s_zero(v128 a_)
 {
     f64v a = (f64v)(a_ & (v128)((f64v)a_ == (f64v)a_));
@@ -262,8 +272,8 @@ X_TWO(f64x2_convert_low_i32x4_s, s32, f64, (f64)x)
 X_TWO(f32x4_demote_f64x2_zero, f64, f32, (f32)x)
 X_TWO(f64x2_promote_low_f32x4, f32, f64, (f64)x)
 X_TWO(i32x4_trunc_sat_f64x2_s_zero, f64, u32, x_sat_s32_f64(x))
-#endif
 X_TWO(i32x4_trunc_sat_f64x2_u_zero, f64, u32, x_sat_u32_f64(x))
+#endif
 X_TWO(f64x2_convert_low_i32x4_u, u32, f64, (f64)x)
 
 #endif

@@ -43,6 +43,7 @@ typedef union lanes {
 
 #define X_FOR(n) for (int i = 0; i < (n); i++)
 #define X_VECTOR(name, ...) X void x_##name(v128 *r_, __VA_ARGS__)
+#define X_OUTLINE X_VECTOR
 #define X_IN(a) const lanes *a = (const lanes *)a##_
 #define X_GIVE(r) *r_ = (r).v
 #define X_PASS(name, ...) x_##name(r_, __VA_ARGS__)
@@ -133,6 +134,10 @@ typedef union lanes {
 
 #define X_FOR(n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
 #define X_VECTOR(name, ...) X v128 x_##name(__VA_ARGS__)
+/* Much code, which would take the compiler's time and memory at each place. Const: it depends on
+ * nothing but its arguments, so that nothing has to be known about memory around it. */
+#define X_OUTLINE(name, ...)                                                                       \
+    static __attribute__((unused, noinline, const)) v128 x_##name(__VA_ARGS__)
 #define X_IN(a) const lanes *a = (const lanes *)&a##_
 #define X_GIVE(r) return (r).v
 #define X_PASS(name, ...) return x_##name(__VA_ARGS__)
@@ -293,42 +298,54 @@ X void x_shuffle(v128 *r_, v128_in a_, v128_in b_, u64 low, u64 high)
 #endif
 
 #ifdef X_SSE2
-/* Zero where the number's highest bit is set; else of the numbers' lowest four bits. */
-static __attribute__((unused, noinline, target("ssse3"))) v128 x_pick_bytes(v128 a, v128 from)
+/*
+ * Zero where the number's highest bit is set; else the byte that its lowest four bits say. As
+ * assembly, since only a function for later processors may have it otherwise, and that is a call.
+ */
+X v128 x_pick_bytes(v128 a, v128 from)
 {
-    return (v128)__builtin_ia32_pshufb128((c8v)a, (c8v)from);
+    __asm__("pshufb %1, %0" : "+x"(a) : "x"(from));
+    return a;
 }
 #define X_HAS_PICK __builtin_cpu_supports("ssse3")
 
-X v128 x_shuffle_bytes(v128 a_, v128 b_, u8v from)
+X_OUTLINE(shuffle_slowly, v128 a_, v128 b_, u8v from)
 {
     X_IN(a);
     X_IN(b);
     lanes r;
 
-    if (X_HAS_PICK)
-        return x_pick_bytes(a_, (v128)(from | (u8v)(from > 15))) |
-               x_pick_bytes(b_, (v128)((from ^ 16) | (u8v)(from < 16)));
     for (int i = 0; i < 16; i++)
         r.u8[i] = from[i] < 16 ? a->u8[from[i]] : b->u8[from[i] - 16];
     X_GIVE(r);
 }
+X v128 x_shuffle_bytes(v128 a, v128 b, u8v from)
+{
+    if (!X_HAS_PICK)
+        return x_shuffle_slowly(a, b, from);
+    return x_pick_bytes(a, (v128)(from | (u8v)(from > 15))) |
+           x_pick_bytes(b, (v128)((from ^ 16) | (u8v)(from < 16)));
+}
 #define x_shuffle_any(a, b, ...) x_shuffle_bytes(a, b, (u8v){__VA_ARGS__})
 #endif
 
-X_VECTOR(i8x16_swizzle, v128_in a_, v128_in b_)
+X_OUTLINE(swizzle_slowly, v128_in a_, v128_in b_)
 {
     X_IN(a);
     X_IN(b);
     lanes r;
 
-#ifdef X_SSE2
-    if (X_HAS_PICK)
-        return x_pick_bytes(a_, (v128)__builtin_ia32_paddusb128((c8v)b_, (c8v)((u8v){0} + 0x70)));
-#endif
     for (int i = 0; i < 16; i++)
         r.u8[i] = b->u8[i] < 16 ? a->u8[b->u8[i] & 15] : 0;
     X_GIVE(r);
+}
+X_VECTOR(i8x16_swizzle, v128_in a, v128_in b)
+{
+#ifdef X_SSE2
+    if (X_HAS_PICK)
+        return x_pick_bytes(a, (v128)__builtin_ia32_paddusb128((c8v)b, (c8v)((u8v){0} + 0x70)));
+#endif
+    X_PASS(swizzle_slowly, a, b);
 }
 
 #include "wasm_guest_accesses_internal.h"
