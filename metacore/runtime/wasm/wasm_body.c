@@ -163,6 +163,8 @@ static const char *feature_of(uint32_t opcode)
         return "stack switching";
     if (opcode == 0xfe)
         return "threads";
+    if (opcode >= 0x113 && opcode <= 0x116)
+        return "wide arithmetic";
     return NULL;
 }
 
@@ -170,7 +172,10 @@ static void refuse_opcode(mc__wasm_body *b, uint32_t opcode)
 {
     const char *feature = feature_of(opcode);
 
-    if (feature)
+    if (feature && opcode >= 0x100)
+        mc__wasm_refuse(b->r, MC_NOT_PROVIDED, b->at, "not supported: %s, opcode 0xfc %u", feature,
+                        opcode - 0x100);
+    else if (feature)
         mc__wasm_refuse(b->r, MC_NOT_PROVIDED, b->at, "not supported: %s, opcode 0x%02x", feature,
                         opcode);
     else if (opcode >= 0x100 && opcode < 0x200)

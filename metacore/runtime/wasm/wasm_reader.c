@@ -165,7 +165,7 @@ static mc__wasm_type refuse_type(mc__wasm_reader *r, uint8_t byte, const char *w
     const char *feature = type_feature(byte);
 
     if (feature)
-        mc__wasm_refuse(r, MC_NOT_PROVIDED, r->at - 1, "%s is not supported: type 0x%02x", feature,
+        mc__wasm_refuse(r, MC_NOT_PROVIDED, r->at - 1, "not supported: %s, type 0x%02x", feature,
                         byte);
     else
         mc__wasm_refuse(r, MC_INVALID, r->at - 1, "malformed %s type 0x%02x", what, byte);
