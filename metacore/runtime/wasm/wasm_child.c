@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PANIC_MAX 110 /* of its line in the error */
+
 typedef struct child {
     const mc__wasm_child_start *start;
     mc__wasm_channel *channel;
@@ -115,18 +117,37 @@ static void give_output(child *c, uint64_t packed)
         say(c, MC__WASM_SAY_DONE, 0, mc_str_of((const char *)c->instance->abi.base + at, len));
 }
 
+/* Rust and Go print why they panic, and then run into unreachable: the last line that says so. */
+static mc_str find_panic(const mc__wasm_channel *channel)
+{
+    mc_str rest = mc_str_of((const char *)channel->output, channel->output_len);
+    mc_str found = MC_STR("");
+
+    while (rest.len > 0) {
+        size_t end = mc_str_find(rest, MC_STR("\n"));
+        mc_str line = mc_str_slice(rest, 0, end);
+
+        if (mc_str_find(line, MC_STR("panic")) < line.len)
+            found = line;
+        rest = mc_str_slice(rest, end < rest.len ? end + 1 : end, rest.len);
+    }
+    return mc_str_slice(found, 0, found.len < PANIC_MAX ? found.len : PANIC_MAX);
+}
+
 /* What ended it, in the words of an imported function where one did. */
 static void say_trap(child *c, mcw_trap trap, bool is_init)
 {
     const mc__wasm_wasi_call *call = &mc__wasm_host_wasi(c->host)->call;
     char text[MC__WASM_WHY_MAX + 64], exited[40];
     const char *why = call->why[0] ? call->why : mc__wasm_trap_name(trap);
+    mc_str panic = trap == MCW_TRAP_UNREACHABLE ? find_panic(c->channel) : MC_STR("");
 
     if (call->has_exited) {
         (void)snprintf(exited, sizeof(exited), "exited with code %u", call->exit_code);
         why = exited;
     }
-    (void)snprintf(text, sizeof(text), "%s%s", is_init ? "initialization: " : "", why);
+    (void)snprintf(text, sizeof(text), "%s%s%s%.*s", is_init ? "initialization: " : "", why,
+                   panic.len ? ": " : "", MC_FMT(panic));
     say(c, MC__WASM_SAY_TRAP, trap, mc_z(text));
 }
 

@@ -194,6 +194,45 @@ MC_TEST("commands and reactors begin as they should, or are refused")
     }
 }
 
+static const struct {
+    const char *name, *data, *says; /* what is written before it traps */
+} panics[] = {
+    {"in Rust's words", "thread 'x' panicked at 'no', a.rs:1:2\\0anote: run with more\\0a",
+     "call go: unreachable: thread 'x' panicked at 'no', a.rs:1:2"},
+    {"in Go's words, after others", "panic early\\0ahello\\0apanic: out of range",
+     "call go: unreachable: panic: out of range"},
+    {"in many words",
+     "panic: 12345678901234567890123456789012345678901234567890123456789012345678"
+     "901234567890123456789012345678901234567890",
+     "call go: unreachable: panic: 12345678901234567890"},
+    {"in no words", "hello\\0a", "call go: unreachable"},
+};
+
+MC_TEST("a panic that was printed is the error's, too")
+{
+    mc_arena *arena = mc_arena_new(0);
+
+    NEEDS_RUNTIME();
+    for (size_t i = 0; i < MC_LEN(panics); i++) {
+        const char *fields = mc_str_z(
+            arena, mc_str_printf(arena,
+                                 "(data (i32.const 2048) \"\\00\\10\\00\\00\\c8\\00\\00\\00\")"
+                                 "(data (i32.const 4096) \"%s\") (func (export \"go\")"
+                                 "(drop (call $fd_write (i32.const 2) (i32.const 2048) "
+                                 "(i32.const 1) (i32.const 1024))) unreachable)",
+                                 panics[i].data));
+        mc_wasm_guest *guest = NULL;
+        mc_err err;
+
+        MC_CASE(panics[i].name);
+        MC_EXPECT_OK(mc_wasi_test_load(fields, &guest, &err), &err);
+        MC_EXPECT_EQ(mc_wasm_test_call(guest, "go", 0, &err), MC_REJECTED);
+        MC_EXPECT_HAS(mc_z(err.msg), panics[i].says);
+        mc_wasm_guest_free(guest);
+    }
+    mc_arena_free(arena);
+}
+
 MC_TEST("a call that ends its process has an empty answer, or a code that says why not")
 {
     static const char fields[] = "(func (export \"fine\")" R64 EXIT(
