@@ -13,9 +13,8 @@ typedef struct index_question {
 static mc_code ask_index(mc_db_conn *conn, mc_ctx *ctx, void *user, mc_err *err)
 {
     index_question *q = user;
-    mc_db_value args[] = {
-        mc_db_text(q->model->schema.len ? q->model->schema : MC_STR("public")),
-        mc_db_text(q->index)};
+    mc_db_value args[] = {mc_db_text(q->model->schema.len ? q->model->schema : MC_STR("public")),
+                          mc_db_text(q->index)};
     mc_db_rows rows;
     mc_code rc = mc_db_query(
         conn,

@@ -74,9 +74,8 @@ mc_code mc__app_webhooks_publish(mc_app *app, mc_ctx *ctx, const mc_dynamic_chan
 mc_code mc__app_webhooks_new(mc_app *app, mc_err *err)
 {
     return mc_webhooks_new(
-        &(mc_webhooks_config){MC_WEBHOOKS_CONFIG, .db = app->db, .is_alone = true,
-                              .check = check, .check_user = app->permission,
-                              .box = app->has_box ? &app->box : NULL,
+        &(mc_webhooks_config){MC_WEBHOOKS_CONFIG, .db = app->db, .is_alone = true, .check = check,
+                              .check_user = app->permission, .box = app->has_box ? &app->box : NULL,
                               .allow_private = app->config.allow_private_egress,
                               .retry_base_ms = app->config.webhook_retry_ms,
                               .retention_s = (int64_t)app->config.delivery_days * 86400,

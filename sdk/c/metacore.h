@@ -79,8 +79,8 @@ METACORE_IMPORT("data_mutate") mc_answer mc_host_data_mutate(const char *request
 /** {"mutations":[…]}, of data_mutate's, up to 100, all or none: data {"results":[…]}. */
 METACORE_IMPORT("data_batch") mc_answer mc_host_data_batch(const char *request, unsigned len);
 /** A SELECT in PostgreSQL's words; args: a JSON array of what $1… are, or nothing, in which
- *  {"$uuid"|"$ts"|"$bytes": text} is what JSON has not. data {"rows","rowCount","columns"}. Rows are
- *  the organization's, wherever a table stands. */
+ *  {"$uuid"|"$ts"|"$bytes": text} is what JSON has not. data {"rows","rowCount","columns"}. Rows
+ * are the organization's, wherever a table stands. */
 METACORE_IMPORT("db_query")
 mc_answer mc_host_db_query(const char *sql, unsigned sql_len, const char *args, unsigned args_len);
 /** INSERT, UPDATE or DELETE: data {"rowsAffected"}, of RETURNING "rows" and "columns". */

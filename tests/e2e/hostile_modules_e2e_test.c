@@ -191,8 +191,8 @@ static pid_t find_process(const char *wanted)
     return found;
 }
 
-/* The same after a call; a guest's process leaves when better code of it is there, and the next call
- * makes another. */
+/* The same after a call; a guest's process leaves when better code of it is there, and the next
+ * call makes another. */
 static pid_t await_process(const char *wanted)
 {
     pid_t pid = 0;
