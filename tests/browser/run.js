@@ -34,7 +34,7 @@ const world = {
   browser: () => browser,
   shoot: (page, name) => browser.shoot(page, name),
   dropSockets: () => edge.dropSockets(),
-  openSockets: () => edge.openSockets(),
+  openSockets: (cookie) => edge.openSockets(cookie),
   command: (args, input) => runCommand(binary, data, args, input),
 }
 contract(world)

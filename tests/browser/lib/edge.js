@@ -54,9 +54,9 @@ export function openEdge(folder, port) {
     if (req.url.startsWith('/api/')) passOn(req, res, port)
     else void answerFile(folder, req.url, res)
   })
-  const sockets = new Map() // each with the path it asked for
+  const sockets = new Map() // each with its request
   edge.on('upgrade', (req, socket, head) => {
-    sockets.set(socket, new URL(req.url, 'http://page').pathname)
+    sockets.set(socket, req)
     socket.on('close', () => sockets.delete(socket))
     passOnSocket(req, socket, head, port)
   })
@@ -64,7 +64,11 @@ export function openEdge(folder, port) {
   const dropSockets = () => {
     for (const socket of sockets.keys()) socket.destroy()
   }
-  const openSockets = () => [...sockets.values()]
+  // The paths that requests with this cookie asked for.
+  const openSockets = (cookie) =>
+    [...sockets.values()]
+      .filter((req) => req.headers.cookie === cookie)
+      .map((req) => new URL(req.url, 'http://page').pathname)
   return new Promise((resolve) => {
     edge.listen(0, '127.0.0.1', () => {
       const close = () => {
