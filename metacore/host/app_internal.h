@@ -166,6 +166,13 @@ mc_code mc__app_mount_tools(mc_app *app, mc_err *err);
 mc_code mc__host_intercept(void *user, mc_ctx *ctx, const mc_action_call *call, mc_buf *out,
                            bool *is_handled, mc_err *err);
 
+/* app_config.c */
+/* config into app->config, without what is secret. */
+mc_code mc__app_copy_config(mc_app *app, const mc_app_config *config, mc_err *err);
+/* INVALID: too short, or none where one is required. */
+mc_code mc__app_load_jwt_secret(mc_app *app, mc_str configured, mc_err *err);
+mc_code mc__app_load_metrics_token(mc_app *app, mc_str configured, mc_err *err);
+
 /* app_keys.c: whose bundles are taken, and what seals secrets */
 mc_code mc__app_load_keys(mc_app *app, const mc_app_config *config, mc_err *err);
 
